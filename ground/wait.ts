@@ -1,0 +1,52 @@
+/** Resolves after `ms` milliseconds, or rejects with the signal's reason. The timer does not keep the process alive. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    timer.unref?.();
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal!.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}
+
+/**
+ * The promise's result, or the signal's reason, whichever comes first. The work behind the promise goes on:
+ * `late` receives what arrives after the abort, so that it is given back and not lost.
+ */
+export function waitOrAbort<T>(
+  work: Promise<T>,
+  signal?: AbortSignal,
+  late?: (value: T) => void,
+): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const abort = (): void => {
+      if (over) return;
+      over = true;
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', abort);
+        if (over) return late?.(value);
+        over = true;
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort);
+        if (over) return;
+        over = true;
+        reject(error);
+      },
+    );
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * What the image room offers to the rooms above it. `open-images.ts` makes the real one.
+ */
+
+/** The part of an image's configuration that running a container needs (OCI image specification, config.md). */
+export interface ImageConfig {
+  user: string;
+  env: string[];
+  entrypoint: string[];
+  cmd: string[];
+  workingDir: string;
+  volumes: string[];
+  labels: Record<string, string>;
+  stopSignal: string;
+}
+
+export interface ImageRecord {
+  /** `sha256:<64 hex>` of the image's configuration: the image's one identity (PullImage, ListImages, ContainerStatus). */
+  id: string;
+  /** Full names: `docker.io/library/busybox:1`. */
+  repoTags: string[];
+  /** Full names with the manifest's digest: `docker.io/library/busybox@sha256:…`. */
+  repoDigests: string[];
+  /** Bytes, unpacked content as stored. */
+  size: number;
+  /** Chain ids of the unpacked layers, lowest first. */
+  layers: string[];
+  config: ImageConfig;
+  pinned: boolean;
+}
+
+export interface PullAuth {
+  username: string;
+  password: string;
+  auth: string;
+  serverAddress: string;
+  identityToken: string;
+  registryToken: string;
+}
+
+export interface PullProgress {
+  layersDone: number;
+  layersTotal: number;
+  bytesDone: number;
+  bytesTotal: number;
+}
+
+export interface FilesystemUsage {
+  mountpoint: string;
+  usedBytes: number;
+  inodesUsed: number;
+}
+
+/** A container's root file system: layers below, one writable directory on top. */
+export interface Snapshotter {
+  /** Makes the directories of snapshot `id` above `layers` (chain ids). Nothing is mounted yet. */
+  prepare(id: string, layers: string[]): void;
+  /** Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). */
+  mount(id: string, target: string): void;
+  /** Detaches `target`; no error when nothing is mounted there. */
+  unmount(target: string): void;
+  /** Bytes and inodes of the writable directory. */
+  usage(id: string, signal?: AbortSignal): Promise<FilesystemUsage>;
+  /** Takes the writable directory away: a rename now, deletion in the background. No error when it is not there. */
+  remove(id: string): void;
+  /** Ids of all snapshots that exist on disk: recovery removes those that no record names. */
+  list(): string[];
+}
+
+export interface Images {
+  /**
+   * Pulls `reference` and unpacks it. Concurrent calls for one image share one download; an abort of `signal` ends
+   * the work only when no other caller waits for it.
+   */
+  pull(
+    reference: string,
+    options: { auth?: PullAuth; signal?: AbortSignal; progress?: (progress: PullProgress) => void },
+  ): Promise<ImageRecord>;
+  /** Imports an OCI layout or docker archive file (tar, plain, gzip or zstd). */
+  load(file: string, options: { signal?: AbortSignal; name?: string }): Promise<ImageRecord[]>;
+  /** The image that a name, a digest reference, an id or an unambiguous short id means. */
+  find(reference: string): ImageRecord | undefined;
+  list(): ImageRecord[];
+  /** Removes the image with all of its names. Layers that containers still use stay until those are gone. */
+  remove(reference: string): Promise<void>;
+  /** While held, the image's layers are not collected. The container's id is the holder. */
+  hold(imageId: string, holder: string): void;
+  release(holder: string): void;
+  usage(): Promise<FilesystemUsage>;
+  readonly snapshots: Snapshotter;
+  close(): Promise<void>;
+}

@@ -1,0 +1,64 @@
+/**
+ * What the network room offers to the rooms above it: one pod's network, in and out. `open-network.ts` makes the
+ * real one (built-in bridge network, or the CNI list that `conf_dir` holds).
+ */
+
+export interface HostPort {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  containerPort: number;
+  hostPort: number;
+  hostIp: string;
+}
+
+export interface AttachRequest {
+  /** The sandbox's id: owner of addresses, links, rules. */
+  id: string;
+  /** A pin of the pod's network namespace (a bind mount of nsfs). */
+  netnsPath: string;
+  podName: string;
+  podNamespace: string;
+  podUid: string;
+  /** Only those with a hostPort above 0. */
+  hostPorts: HostPort[];
+  annotations: Record<string, string>;
+  cgroupParent: string;
+}
+
+/** What was attached: durable with the sandbox's record, and all that detach needs. Plain data. */
+export interface Attachment {
+  /** `bridge` (built in) or `cni`. */
+  network: 'bridge' | 'cni';
+  /** The pod's addresses, the primary one first, without prefix length. */
+  addresses: string[];
+  /** What the maker needs to undo it: host link name, rule tags, the CNI configuration that ADD used. */
+  detail: Record<string, unknown>;
+}
+
+export interface NetworkStatus {
+  ready: boolean;
+  reason: string;
+  message: string;
+}
+
+export interface PodNetwork {
+  /** Prepares what all pods share (bridge, masquerade rule). Called at start and again by attach when it was lost. */
+  start(signal?: AbortSignal): Promise<void>;
+  /**
+   * Gives the pod in `netnsPath` its network. Intent (address lease) is durable before the kernel changes. On failure
+   * it has undone its steps; what could not be undone is in the lease records and is found by `gc`.
+   */
+  attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>;
+  /**
+   * Takes the pod's network away. Idempotent; works when the namespace, the link, the plugin's binary or its
+   * configuration is gone already. `attachment` may be absent (crash between intent and commit): then all that
+   * carries the sandbox's id goes. Rejects when something of it is left: the caller makes a debt of that.
+   */
+  detach(request: AttachRequest, attachment: Attachment | undefined, signal?: AbortSignal): Promise<void>;
+  /** Releases leases, rules and links of all sandboxes that are not in `live`. Called at start. */
+  gc(live: Set<string>): Promise<void>;
+  /** From memory. */
+  status(): NetworkStatus;
+  /** The range that the kubelet gives (UpdateRuntimeConfig); an empty text changes nothing. */
+  setPodCidr(cidr: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,35 @@
+/**
+ * Makes what a pod stands in: its namespaces and the pause process that holds them. Two makers serve this one
+ * interface: `sandbox-maker-inprocess.ts` (a thread unshares and spawns pause: about a millisecond) and
+ * `sandbox-maker-oci.ts` (the OCI runtime starts pause: for handlers or pods that need that).
+ */
+
+export interface SandboxRequest {
+  id: string;
+  hostname: string;
+  /** Namespaces that the pod has for itself; the others are the node's. uts follows the network. */
+  namespaces: { net: boolean; ipc: boolean; pid: boolean };
+  /** Applied inside the new namespaces: `net.*`, `kernel.shm*`, `kernel.msg*`, `kernel.sem`, `fs.mqueue.*`, `kernel.domainname`. */
+  sysctls: Record<string, string>;
+  /** Where to pin the network namespace: a file in the runtime's private directory. Absent with the node's network. */
+  netnsPin?: string;
+}
+
+/** A made sandbox: durable data, enough to find it again after a restart. */
+export interface MadeSandbox {
+  /** The pause process as the node sees it. */
+  pid: number;
+  /** Start time in clock ticks since boot (/proc/pid/stat field 22): tells the process from a later one with the same pid. */
+  startTime: bigint;
+}
+
+export interface SandboxMaker {
+  make(request: SandboxRequest, signal?: AbortSignal): Promise<MadeSandbox>;
+  /** Ends pause and releases the pins. Idempotent; `made` may be absent (crash between intent and commit). */
+  destroy(request: SandboxRequest, made: MadeSandbox | undefined): Promise<void>;
+  /** Whether that very process still lives. */
+  alive(made: MadeSandbox): boolean;
+  /** Resolves when pause has ended. */
+  exited(made: MadeSandbox): Promise<void>;
+  close(): Promise<void>;
+}
