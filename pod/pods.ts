@@ -1,0 +1,132 @@
+import type { ContainerConfig, LinuxResources, SandboxConfig } from './config.ts';
+
+/**
+ * What the pod room offers to the wire. `open-pods.ts` makes the real one. Ids may be given as unambiguous prefixes,
+ * as crictl does.
+ */
+
+export type SandboxState = 'ready' | 'notready';
+
+/** A sandbox as the caller sees it. */
+export interface SandboxView {
+  id: string;
+  config: SandboxConfig;
+  handler: string;
+  state: SandboxState;
+  createdAtNs: bigint;
+  /** Primary first; empty on the node's network. */
+  addresses: string[];
+  /** For people: pid of pause, pins, attachment, debts. */
+  info(): Record<string, unknown>;
+}
+
+export type ContainerState = 'created' | 'running' | 'exited' | 'unknown';
+
+/** A container as the caller sees it. Times are zero while they have not come. */
+export interface ContainerView {
+  id: string;
+  sandboxId: string;
+  config: ContainerConfig;
+  state: ContainerState;
+  createdAtNs: bigint;
+  startedAtNs: bigint;
+  finishedAtNs: bigint;
+  exitCode: number;
+  /** Completed, Error, OOMKilled, StartError, Unknown, or empty. */
+  reason: string;
+  message: string;
+  imageId: string;
+  /** Digest reference of the image, or its id. */
+  imageRef: string;
+  /** Absolute path; empty when the container has no log. */
+  logPath: string;
+  user: { uid: number; gid: number; supplementalGroups: number[] };
+  resources: LinuxResources | undefined;
+  stopSignal: string;
+  info(): Record<string, unknown>;
+}
+
+export interface SandboxFilter {
+  id?: string;
+  state?: SandboxState;
+  labels: Record<string, string>;
+}
+
+export interface ContainerFilter {
+  id?: string;
+  sandboxId?: string;
+  state?: ContainerState;
+  labels: Record<string, string>;
+}
+
+export interface ExecResult {
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+  exitCode: number;
+}
+
+export interface ContainerStats {
+  container: ContainerView;
+  timestampNs: bigint;
+  cpuUsageNs: bigint;
+  memoryUsageBytes: bigint;
+  workingSetBytes: bigint;
+  rssBytes: bigint;
+  pageFaults: bigint;
+  majorPageFaults: bigint;
+  /** Absent without a limit. */
+  memoryAvailableBytes?: bigint;
+  writableLayer: { mountpoint: string; usedBytes: number; inodesUsed: number };
+}
+
+/** A handler as found at start. */
+export interface HandlerStatus {
+  name: string;
+  path: string;
+  version: string;
+  usable: boolean;
+  /** Why it cannot be used here, and what to do. */
+  reason: string;
+  isDefault: boolean;
+}
+
+export interface Pods {
+  runSandbox(config: SandboxConfig, handler: string, signal?: AbortSignal): Promise<string>;
+  stopSandbox(id: string, signal?: AbortSignal): Promise<void>;
+  removeSandbox(id: string, signal?: AbortSignal): Promise<void>;
+  sandbox(id: string): SandboxView;
+  listSandboxes(filter?: SandboxFilter): SandboxView[];
+
+  createContainer(
+    sandboxId: string,
+    config: ContainerConfig,
+    sandboxConfig: SandboxConfig | undefined,
+    signal?: AbortSignal,
+  ): Promise<string>;
+  startContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /** `graceSeconds` 0: SIGKILL at once. */
+  stopContainer(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
+  removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+  container(id: string): ContainerView;
+  listContainers(filter?: ContainerFilter): ContainerView[];
+  /** `timeoutSeconds` 0: none. */
+  execSync(id: string, command: string[], timeoutSeconds: number, signal?: AbortSignal): Promise<ExecResult>;
+  reopenLog(id: string, signal?: AbortSignal): Promise<void>;
+  containerStats(id: string): Promise<ContainerStats>;
+  listContainerStats(filter?: ContainerFilter): Promise<ContainerStats[]>;
+
+  handlers(): HandlerStatus[];
+  cgroupDriver(): 'cgroupfs' | 'systemd';
+  /** For `berth status` and metrics: counts by state, operations in flight with stage and age, open debts, quarantined records. */
+  census(): Census;
+  close(): Promise<void>;
+}
+
+export interface Census {
+  sandboxes: Record<SandboxState, number>;
+  containers: Record<ContainerState, number>;
+  inFlight: { operation: string; id: string; stage: string; sinceMs: number }[];
+  debts: { id: string; kind: string; since: string; tries: number; lastError: string }[];
+  quarantined: { kind: string; id: string; reason: string }[];
+  children: number;
+}
