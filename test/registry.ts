@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Registry {
+  /** `127.0.0.1:port`: plain HTTP, anonymous, deletion enabled. */
+  address: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Debian's docker-registry on a free loopback port with its store in a temporary directory. It ends with
+ * `stop()`, or with this process (parent-death signal).
+ */
+export async function startRegistry(): Promise<Registry> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-registry-'));
+  const config = join(directory, 'config.yml');
+  await writeFile(
+    config,
+    `version: 0.1
+log: { level: info, accesslog: { disabled: true } }
+storage:
+  filesystem: { rootdirectory: ${directory}/store }
+  delete: { enabled: true }
+http: { addr: "127.0.0.1:0" }
+`,
+  );
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'docker-registry', 'serve', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+    await rm(directory, { recursive: true, force: true });
+  };
+  const address = new Promise<string>((resolve, reject) => {
+    let output = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (output.length > 65536) return;
+      output += text;
+      const listening = /listening on (127\.0\.0\.1:\d+)/.exec(output);
+      if (listening) resolve(listening[1]!);
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`docker-registry ended with ${code}: ${output}`)));
+    setTimeout(() => reject(new Error(`docker-registry did not listen: ${output}`)), 10_000).unref();
+  });
+  try {
+    return { address: await address, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
