@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import {
+  EPOLLIN,
+  EPOLLONESHOT,
+  epollAdd,
+  epollCreate,
+  epollRearm,
+  eventfd,
+  eventfdSignal,
+} from './epoll.ts';
+import { isErrno } from './errno.ts';
+import { closeFd } from './fd.ts';
+import { pidfdOpen } from './pidfd.ts';
+import { peekEnded, reap, type ExitStatus } from './wait.ts';
+
+export type { ExitStatus } from './wait.ts';
+
+const GONE: ExitStatus = { code: undefined, signal: undefined };
+
+interface Watch {
+  pid: number;
+  pidfd: number;
+  token: number;
+  promise: Promise<ExitStatus>;
+  resolve: (status: ExitStatus) => void;
+}
+
+/**
+ * Tells when processes end. One thread sleeps in epoll_wait over their pidfds (a pidfd becomes readable when its
+ * process has ended, pidfd_open(2)); the main thread adds pidfds to the same epoll, and reaps. The event loop is
+ * never blocked, and the watcher keeps the process alive only while something is watched.
+ */
+export class ExitWatcher {
+  readonly #epfd: number;
+  readonly #wake: number;
+  readonly #worker: Worker;
+  readonly #byPid = new Map<number, Watch>();
+  readonly #byToken = new Map<number, Watch>();
+  #lastToken = 0;
+  #closed: Promise<void> | undefined;
+  // A process that exits joins its threads first: without this, one that sleeps in epoll_wait would hold it for ever.
+  readonly #atExit = (): void => eventfdSignal(this.#wake);
+
+  private constructor(epfd: number, wake: number, worker: Worker) {
+    this.#epfd = epfd;
+    this.#wake = wake;
+    this.#worker = worker;
+    worker.on('message', (tokens: number[]) => {
+      for (const token of tokens) this.#ready(token);
+    });
+    process.on('exit', this.#atExit);
+    worker.unref();
+  }
+
+  /** Starts the thread. */
+  static async start(): Promise<ExitWatcher> {
+    const epfd = epollCreate();
+    const wake = eventfd();
+    epollAdd(epfd, wake, EPOLLIN, 0);
+    const worker = new Worker(new URL('./exits-worker.ts', import.meta.url), {
+      name: 'exits',
+      workerData: { epfd },
+      // What a thread that only waits needs; the defaults reserve more.
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
+    });
+    await once(worker, 'online');
+    return new ExitWatcher(epfd, wake, worker);
+  }
+
+  /**
+   * Resolves when the process has ended, at once when it already has. A child is reaped and gives its status; any
+   * other process gives only the news that it is gone. Watching a pid twice gives the same promise.
+   * The caller makes sure that the pid is the process meant (see `processStartTime`). After `close()` the promises
+   * that are left never settle.
+   */
+  watch(pid: number): Promise<ExitStatus> {
+    const known = this.#byPid.get(pid);
+    if (known !== undefined) return known.promise;
+    let pidfd: number;
+    try {
+      pidfd = pidfdOpen(pid);
+    } catch (error) {
+      if (isErrno(error, 'ESRCH')) return Promise.resolve(GONE);
+      throw error;
+    }
+    const { promise, resolve } = Promise.withResolvers<ExitStatus>();
+    const watch = { pid, pidfd, token: this.#nextToken(), promise, resolve };
+    try {
+      epollAdd(this.#epfd, pidfd, EPOLLIN | EPOLLONESHOT, watch.token);
+    } catch (error) {
+      closeFd(pidfd);
+      throw error;
+    }
+    this.#byPid.set(pid, watch);
+    this.#byToken.set(watch.token, watch);
+    this.#worker.ref();
+    return promise;
+  }
+
+  /**
+   * Reaps children that have ended and that nobody watches: orphans that the kernel gave to this process because it
+   * is a subreaper. Returns how many. A child whose pid is not yet watched would be lost to its starter, so spawn
+   * and watch belong into one turn of the event loop.
+   */
+  reapOrphans(): number {
+    let orphans = 0;
+    for (let pid = peekEnded(); pid !== undefined; pid = peekEnded()) {
+      const watch = this.#byPid.get(pid);
+      if (watch !== undefined) this.#ready(watch.token);
+      else if (reap(pid) !== 'running') orphans++;
+    }
+    return orphans;
+  }
+
+  /** Ends the thread and forgets what is watched. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    process.off('exit', this.#atExit);
+    const ended = once(this.#worker, 'exit');
+    this.#worker.ref();
+    eventfdSignal(this.#wake);
+    await ended;
+    for (const watch of this.#byPid.values()) closeFd(watch.pidfd);
+    this.#byPid.clear();
+    this.#byToken.clear();
+    closeFd(this.#epfd);
+    closeFd(this.#wake);
+  }
+
+  #nextToken(): number {
+    do this.#lastToken = (this.#lastToken + 1) >>> 0;
+    while (this.#lastToken === 0 || this.#byToken.has(this.#lastToken));
+    return this.#lastToken;
+  }
+
+  #ready(token: number): void {
+    const watch = this.#byToken.get(token);
+    // A message may arrive after reapOrphans has settled the same watch.
+    if (watch === undefined) return;
+    const result = reap(watch.pid);
+    if (result === 'running') {
+      epollRearm(this.#epfd, watch.pidfd, EPOLLIN | EPOLLONESHOT, token);
+      return;
+    }
+    this.#byToken.delete(token);
+    this.#byPid.delete(watch.pid);
+    closeFd(watch.pidfd);
+    if (this.#byPid.size === 0) this.#worker.unref();
+    watch.resolve(result === 'gone' ? GONE : result);
+  }
+}

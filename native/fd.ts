@@ -1,0 +1,82 @@
+import { constants } from 'node:fs';
+import { bind, check } from './libc.ts';
+
+/** Flags of open(2). */
+export const O = {
+  RDONLY: constants.O_RDONLY,
+  WRONLY: constants.O_WRONLY,
+  RDWR: constants.O_RDWR,
+  CREAT: constants.O_CREAT,
+  EXCL: constants.O_EXCL,
+  NOCTTY: constants.O_NOCTTY,
+  TRUNC: constants.O_TRUNC,
+  APPEND: constants.O_APPEND,
+  NONBLOCK: constants.O_NONBLOCK,
+  DIRECTORY: constants.O_DIRECTORY,
+  NOFOLLOW: constants.O_NOFOLLOW,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+  TMPFILE: 0o20200000,
+} as const;
+
+const close = bind<[number]>('int close(int fd)');
+const open = bind<[string, number, number]>('int open(const char *path, int flags, unsigned int mode)');
+const pipe = bind<[number[], number]>('int pipe2(_Out_ int *fds, int flags)');
+const pair = bind<[number, number, number, number[]]>(
+  'int socketpair(int domain, int type, int protocol, _Out_ int *fds)',
+);
+const memfdCreate = bind<[string, number]>('int memfd_create(const char *name, unsigned int flags)');
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const MFD_CLOEXEC = 1;
+
+/** Closes a file descriptor. Throws EBADF when it is none: that is always a mistake of the caller. */
+export function closeFd(fd: number): void {
+  check(`close ${fd}`, close(fd));
+}
+
+/** A pipe, close-on-exec unless `flags` say otherwise: [read end, write end]. */
+export function pipe2(flags: number = O.CLOEXEC): [number, number] {
+  const fds = [0, 0];
+  check('pipe2', pipe(fds, flags));
+  return [fds[0]!, fds[1]!];
+}
+
+/** A connected pair of unix stream sockets, close-on-exec. */
+export function socketpair(): [number, number] {
+  const fds = [0, 0];
+  check('socketpair', pair(AF_UNIX, SOCK_STREAM | O.CLOEXEC, 0, fds));
+  return [fds[0]!, fds[1]!];
+}
+
+/** An anonymous file in memory, close-on-exec. */
+export function memfd(name: string): number {
+  return check('memfd_create', memfdCreate(name, MFD_CLOEXEC));
+}
+
+/** open(2) with O_CLOEXEC added; for flags that Node's fs does not offer, and for threads in other namespaces. */
+export function openPath(path: string, flags: number, mode = 0): number {
+  return check(`open ${path}`, open(path, flags | O.CLOEXEC, mode));
+}
+
+/** A file descriptor with an owner: closed once, at the end of a `using` block or by `close()`. */
+export class OwnedFd implements Disposable {
+  readonly fd: number;
+  #open = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Closes it. Again: does nothing. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeFd(this.fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
