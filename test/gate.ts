@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { existsSync, globSync } from 'node:fs';
+import { join } from 'node:path';
+import { missingNeeds } from './needs.ts';
+import type { RunCounts } from './reporter.ts';
+import { RULES } from './rules/all.ts';
+import { SourceTree } from './rules/source-tree.ts';
+
+/*
+ * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
+ * pick integration files by a part of their name. Each step prints its name, its outcome and its time; a step that
+ * fails prints why, and the next one runs all the same. The last line is `N passed, N failed`.
+ */
+
+const ROOT = join(import.meta.dirname, '..');
+const BIN = join(ROOT, 'node_modules/.bin');
+const UNIT = [
+  '{ground,native,cri,pod,image,network,cni,deploy}/**/*.test.ts',
+  'test/*.test.ts',
+  'test/rules/*.test.ts',
+];
+const MINUTE = 60_000;
+
+const total: RunCounts = { passed: 0, failed: 0 };
+
+interface Outcome {
+  passed: number;
+  failed: number;
+  /** Printed when something failed. */
+  output: string;
+}
+
+/** Runs one step and prints its line. */
+async function step(name: string, work: () => Promise<Outcome> | Outcome): Promise<void> {
+  const begun = performance.now();
+  let outcome: Outcome;
+  try {
+    outcome = await work();
+  } catch (error) {
+    outcome = {
+      passed: 0,
+      failed: 1,
+      output: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+  }
+  total.passed += outcome.passed;
+  total.failed += outcome.failed;
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  const many =
+    outcome.passed + outcome.failed === 1 ? '' : ` ${outcome.passed} passed, ${outcome.failed} failed,`;
+  console.log(`${outcome.failed === 0 ? 'ok    ' : 'FAILED'} ${name}${many} ${seconds} s`);
+  if (outcome.failed > 0 && outcome.output !== '')
+    console.log(outcome.output.trimEnd().replace(/^/gm, '    '));
+}
+
+interface ToolOptions {
+  limitMs: number;
+  /** Output goes straight to the terminal, and the counts come on file descriptor 3. */
+  tests?: boolean;
+  env?: Record<string, string>;
+}
+
+/** Runs a program to its end, or kills its process group when it takes too long. */
+function tool(path: string, argv: string[], options: ToolOptions): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const child = spawn(path, argv, {
+    cwd: ROOT,
+    detached: true,
+    env: { ...process.env, ...options.env, BERTH_GATE: '1', PATH: `${BIN}:${process.env.PATH}` },
+    stdio:
+      options.tests === true
+        ? ['ignore', 'inherit', 'inherit', 'pipe']
+        : ['ignore', 'pipe', 'pipe', 'ignore'],
+  });
+  let output = '';
+  let counts = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => (output += data.toString()));
+  child.stdio[3]?.on('data', (data: Buffer) => (counts += data.toString()));
+  let late = false;
+  const end = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, options.limitMs);
+  process.once('SIGINT', end).once('SIGTERM', end);
+  child.on('error', (error) => (output += error.message));
+  child.on('close', (code, signal) => {
+    clearTimeout(timer);
+    process.off('SIGINT', end).off('SIGTERM', end);
+    if (late) output += `\ntook longer than ${options.limitMs / 1000} s and was killed`;
+    else if (signal !== null) output += `\ndied of ${signal}`;
+    resolve(options.tests === true ? ofTests(code, counts, output) : ofCheck(code, output));
+  });
+  return promise;
+}
+
+function ofCheck(code: number | null, output: string): Outcome {
+  return code === 0 ? { passed: 1, failed: 0, output: '' } : { passed: 0, failed: 1, output };
+}
+
+function ofTests(code: number | null, counts: string, output: string): Outcome {
+  if (counts === '')
+    return { passed: 0, failed: 1, output: `${output}\nmocha ended with ${code} and gave no counts` };
+  const { passed, failed } = JSON.parse(counts) as RunCounts;
+  if (failed === 0 && code !== 0)
+    return { passed, failed: 1, output: `${output}\nmocha ended with ${code} although no test failed` };
+  if (passed + failed === 0) return { passed, failed: 1, output: 'no test ran' };
+  return { passed, failed, output };
+}
+
+function mocha(files: string[], limitMs: number, ...flags: string[]): Promise<Outcome> {
+  const argv = ['--forbid-only', '--forbid-pending', ...flags, ...files];
+  return tool(join(BIN, 'mocha'), argv, { limitMs, tests: true });
+}
+
+async function check(): Promise<void> {
+  const node = process.execPath;
+  await step('types', () => tool(join(BIN, 'tsc'), ['--noEmit'], { limitMs: MINUTE }));
+  await step('lint', () =>
+    tool(join(BIN, 'oxlint'), ['--type-aware', '--deny-warnings'], { limitMs: MINUTE }),
+  );
+  await step('format', () => tool(join(BIN, 'oxfmt'), ['--check'], { limitMs: MINUTE }));
+  const tree = SourceTree.fromDisk(ROOT);
+  for (const rule of RULES)
+    await step(rule.name, () => {
+      const violations = rule.check(tree).map(({ path, line, message }) => `${path}:${line} ${message}`);
+      return {
+        passed: violations.length === 0 ? 1 : 0,
+        failed: violations.length === 0 ? 0 : 1,
+        output: violations.join('\n'),
+      };
+    });
+  await step('the generated codec is up to date', () =>
+    tool(node, ['cri/proto/generate.ts', '--check'], { limitMs: MINUTE }),
+  );
+  const units = globSync(UNIT, { cwd: ROOT }).sort();
+  await step('unit tests:', () => mocha(units, 3 * MINUTE, '--parallel', '--jobs', '2'));
+}
+
+async function integration(words: string[]): Promise<void> {
+  const files = globSync('test/integration/**/*.test.ts', { cwd: ROOT }).sort();
+  const picked = files.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  if (picked.length === 0) throw new Error(`No integration test is called like ${words.join(' or ')}`);
+  for (const [index, file] of picked.entries()) {
+    console.log(`       ${file} (${index + 1} of ${picked.length})`);
+    await step(`${file}:`, () => mocha([file], 15 * MINUTE, '--timeout', '120000'));
+  }
+}
+
+async function main(): Promise<void> {
+  const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+  const all = process.argv.includes('--all');
+  const begun = performance.now();
+  if (!existsSync(join(BIN, 'mocha'))) throw new Error("The npm packages are missing: run 'npm ci' first");
+  if (words.length === 0) await check();
+  if (all) {
+    const missing = missingNeeds();
+    await step('this machine has what the integration tests need', () => ({
+      passed: missing.length === 0 ? 1 : 0,
+      failed: missing.length === 0 ? 0 : 1,
+      output: missing.join('\n'),
+    }));
+    if (missing.length === 0) await integration(words);
+  }
+  console.log(`took ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed === 0 ? 0 : 1;
+}
+
+await main();

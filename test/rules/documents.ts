@@ -1,0 +1,82 @@
+import { posix } from 'node:path';
+import { ROOMS } from './rooms.ts';
+import { lineOf, type Rule, type SourceTree, type Violation } from './source-tree.ts';
+
+const REQUIRED = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'LICENSE',
+  'docs/architecture.md',
+  'docs/dependencies.md',
+  'docs/principles.md',
+];
+
+function documents(tree: SourceTree): string[] {
+  return tree.paths().filter((path) => path.endsWith('.md'));
+}
+
+export const requiredDocuments: Rule = {
+  name: 'docs: all are there',
+  check: (tree) =>
+    REQUIRED.filter((path) => !tree.has(path)).map((path) => ({ path, line: 0, message: 'is missing' })),
+};
+
+export const linksResolve: Rule = {
+  name: 'docs: links lead somewhere',
+  check(tree) {
+    return documents(tree).flatMap((path) => {
+      const text = tree.text(path);
+      return [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap((match): Violation[] => {
+        const [target = '', anchor] = match[1]!.split('#');
+        if (/^[a-z]+:/.test(target)) return [];
+        const line = lineOf(text, match.index);
+        const file = target === '' ? path : posix.normalize(posix.join(posix.dirname(path), target));
+        if (!tree.hasEntry(file)) return [{ path, line, message: `no such file: ${match[1]}` }];
+        if (anchor === undefined || !file.endsWith('.md') || anchorsOf(tree.text(file)).has(anchor))
+          return [];
+        return [{ path, line, message: `no such heading: ${match[1]}` }];
+      });
+    });
+  },
+};
+
+function anchorsOf(markdown: string): Set<string> {
+  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map((match) => match[1]!);
+  return new Set(
+    headings.map((text) =>
+      text
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replace(/ /g, '-'),
+    ),
+  );
+}
+
+export const commandsExist: Rule = {
+  name: 'docs: commands that they name exist',
+  check(tree) {
+    const { scripts = {} } = JSON.parse(tree.text('package.json')) as { scripts?: Record<string, string> };
+    return documents(tree).flatMap((path) => {
+      const text = tree.text(path);
+      const npm = [...text.matchAll(/npm run ([\w:-]+)/g)]
+        .filter((match) => !(match[1]! in scripts))
+        .map((match) => ({ path, line: lineOf(text, match.index), message: `no such script: ${match[0]}` }));
+      const files = [...text.matchAll(/(?:^|[\s`])\.?\/?((?:bin|\.ci)\/[\w.-]+)/gm)]
+        .filter((match) => !tree.has(match[1]!))
+        .map((match) => ({ path, line: lineOf(text, match.index), message: `no such file: ${match[1]}` }));
+      return [...npm, ...files];
+    });
+  },
+};
+
+export const roomsDescribed: Rule = {
+  name: 'docs/architecture.md: describes every room',
+  check(tree) {
+    const path = 'docs/architecture.md';
+    const text = tree.has(path) ? tree.text(path) : '';
+    return Object.keys(ROOMS)
+      .filter((room) => !text.includes(`\`${room}/\``))
+      .map((room) => ({ path, line: 0, message: `says nothing of ${room}/` }));
+  },
+};

@@ -1,0 +1,100 @@
+import { importsOf, packageOf } from './imports.ts';
+import { roomFiles } from './rooms.ts';
+import { lineOf, type Rule, type SourceTree, type Violation } from './source-tree.ts';
+
+interface Manifest {
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+}
+
+const DOCUMENT = 'docs/dependencies.md';
+
+function manifest(tree: SourceTree): Manifest {
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(
+    tree.text('package.json'),
+  ) as Partial<Manifest>;
+  return { dependencies, devDependencies };
+}
+
+export const dependencyLines: Rule = {
+  name: 'docs/dependencies.md: one line for each dependency, none for others',
+  check(tree) {
+    const { dependencies, devDependencies } = manifest(tree);
+    const wanted = new Set([...Object.keys(dependencies), ...Object.keys(devDependencies)]);
+    const text = tree.has(DOCUMENT) ? tree.text(DOCUMENT) : '';
+    const seen = new Map<string, number>();
+    const violations: Violation[] = [];
+    for (const match of text.matchAll(/^\| `([^`]+)` \|/gm)) {
+      const name = match[1]!;
+      const line = lineOf(text, match.index);
+      if (!wanted.has(name))
+        violations.push({ path: DOCUMENT, line, message: `${name} is not in package.json` });
+      if (seen.has(name)) violations.push({ path: DOCUMENT, line, message: `${name} has two lines` });
+      seen.set(name, line);
+    }
+    for (const name of wanted)
+      if (!seen.has(name)) violations.push({ path: DOCUMENT, line: 0, message: `${name} has no line` });
+    return violations;
+  },
+};
+
+export const runtimeDependencies: Rule = {
+  name: 'rooms: packages come from dependencies, each of them is used',
+  check(tree) {
+    const { dependencies } = manifest(tree);
+    const used = new Set<string>();
+    const violations: Violation[] = [];
+    for (const path of roomFiles(tree, { tests: false })) {
+      for (const { specifier, target, line } of importsOf(tree, path)) {
+        if (target !== undefined || specifier.startsWith('node:')) continue;
+        const name = packageOf(specifier);
+        used.add(name);
+        if (name in dependencies || path.startsWith('cri/proto/generate')) continue;
+        violations.push({ path, line, message: `${name} is not in dependencies of package.json` });
+      }
+    }
+    for (const path of tree.paths())
+      if (path.startsWith('bin/') || GENERATED_CODEC.test(path))
+        for (const name of Object.keys(dependencies)) if (tree.text(path).includes(name)) used.add(name);
+    for (const name of Object.keys(dependencies))
+      if (!used.has(name))
+        violations.push({ path: 'package.json', line: 0, message: `${name} is used nowhere` });
+    return violations;
+  },
+};
+
+const GENERATED_CODEC = /^cri\/proto\/.*\.[cm]?js$/;
+
+export const exactVersions: Rule = {
+  name: 'package.json: exact versions',
+  check(tree) {
+    const { dependencies, devDependencies } = manifest(tree);
+    return Object.entries({ ...dependencies, ...devDependencies })
+      .filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+      .map(([name, version]) => ({
+        path: 'package.json',
+        line: 0,
+        message: `${name}: ${version} is no exact version`,
+      }));
+  },
+};
+
+export const lockWithoutAddresses: Rule = {
+  name: 'package-lock.json: no download addresses, every package with its integrity',
+  check(tree) {
+    const path = 'package-lock.json';
+    const text = tree.text(path);
+    const addresses = [...text.matchAll(/"resolved": "(?!file:)[^"]*"/g)].map((match) => ({
+      path,
+      line: lineOf(text, match.index),
+      message: `download address: ${match[0]}`,
+    }));
+    const packages =
+      (JSON.parse(text) as { packages?: Record<string, { integrity?: string; link?: boolean }> }).packages ??
+      {};
+    const bare = Object.entries(packages)
+      .filter(([name, entry]) => name !== '' && entry.integrity === undefined && entry.link !== true)
+      .map(([name]) => ({ path, line: 0, message: `${name} has no integrity` }));
+    return [...addresses, ...bare];
+  },
+};
