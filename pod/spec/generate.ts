@@ -1,0 +1,62 @@
+import { Fault } from '../../ground/fault.ts';
+import type { SpecInput } from './input.ts';
+import type { OciSpec } from './oci-spec.ts';
+import { annotationsOf } from './annotations.ts';
+import { devicesOf } from './devices.ts';
+import { resourcesOf } from './linux-resources.ts';
+import { mountsOf } from './mounts.ts';
+import { namespacesOf } from './namespaces.ts';
+import { processOf } from './process.ts';
+import { apparmorOf, refuseSelinux, seccompOf } from './security-profiles.ts';
+
+/** A specification, and in sentences what of the request was clamped or left out. */
+export interface GeneratedSpec {
+  spec: OciSpec;
+  notes: string[];
+}
+
+/**
+ * The OCI runtime's config.json for one container: a pure function of the CRI's configuration, the image's, and the
+ * facts of node and pod.
+ *
+ * Masked and read-only paths are exactly those that the caller lists, as with containerd (the kubelet lists the
+ * defaults itself; an empty list is procMount: Unmasked). Sysctls are the sandbox's matter; there are no hooks and
+ * no rlimits.
+ *
+ * Throws `invalid` for input that cannot be served as it is, `permission` and `precondition` where the node stands
+ * in the way, `unimplemented` for what Berth does not serve (CDI devices, user namespaces, image volumes, SELinux).
+ */
+export function generateSpec(input: SpecInput): GeneratedSpec {
+  const notes: string[] = [];
+  const { security } = input.container;
+  if (security.privileged && !input.sandbox.security.privileged)
+    throw new Fault('invalid', 'A privileged container needs a privileged sandbox');
+  if (input.container.cdiDevices.length > 0)
+    throw new Fault('unimplemented', `CDI devices are not served (${input.container.cdiDevices.join(', ')})`);
+  refuseSelinux(security);
+  const process = processOf(input, notes);
+  const apparmorProfile = apparmorOf(security.apparmor, security.privileged, input.node.apparmor, notes);
+  const { mounts, rootfsPropagation } = mountsOf(input);
+  const { devices, rules } = devicesOf(input);
+  const seccomp = seccompOf(input, process.capabilities.bounding);
+  return {
+    spec: {
+      ociVersion: '1.0.2',
+      root: { path: input.rootfs, readonly: security.readonlyRootfs },
+      process: apparmorProfile === undefined ? process : { ...process, apparmorProfile },
+      mounts,
+      annotations: annotationsOf(input),
+      linux: {
+        namespaces: namespacesOf(input),
+        cgroupsPath: input.cgroupsPath,
+        resources: { devices: rules, ...resourcesOf(input.container.resources, input.node, notes) },
+        devices,
+        ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
+        maskedPaths: security.privileged ? [] : security.maskedPaths,
+        readonlyPaths: security.privileged ? [] : security.readonlyPaths,
+        ...(seccomp === undefined ? {} : { seccomp }),
+      },
+    },
+    notes,
+  };
+}

@@ -1,0 +1,66 @@
+import type { ContainerConfig, SandboxConfig } from '../config.ts';
+import type { ImageConfig } from '../../image/images.ts';
+import type { ResolvedUser } from '../users.ts';
+import type { OciDevice, OciSeccomp } from './oci-spec.ts';
+
+/** What the node gives to every container: found once at start (`node-facts.ts`). */
+export interface NodeFacts {
+  /** `x64` or `arm64`, as `process.arch` says. */
+  arch: string;
+  cgroupVersion: 1 | 2;
+  /** `CAP_*` names in the daemon's bounding set: no container gets more. */
+  boundingCapabilities: string[];
+  /** The kernel filters system calls, and Berth is allowed to use that. */
+  seccomp: boolean;
+  apparmor: boolean;
+  /** The hugetlb controller can be used. */
+  hugetlb: boolean;
+  /** Memory and swap can be limited together (memory.memsw on v1, memory.swap on v2). */
+  swapAccounting: boolean;
+  /** The lowest oom_score_adj that the daemon may give. */
+  minOomScoreAdj: number;
+}
+
+/** Files that were made for the pod; absent ones are not mounted. Absolute paths on the node. */
+export interface PodFilePaths {
+  resolvConf?: string;
+  hostname?: string;
+  hosts?: string;
+  /** Directory that is the pod's /dev/shm. The node's own when the pod has the node's IPC namespace. */
+  shm?: string;
+}
+
+/** A device with its permissions in the device cgroup (`rwm` or a part of it). */
+export interface GrantedDevice extends OciDevice {
+  access: string;
+}
+
+/**
+ * All that config.json is made from. Whatever must be looked up on the node (devices, profile files, users, the
+ * target's pid) was looked up before: `generateSpec` touches nothing.
+ */
+export interface SpecInput {
+  id: string;
+  sandboxId: string;
+  sandbox: SandboxConfig;
+  container: ContainerConfig;
+  image: ImageConfig;
+  /** Absolute path of the mounted root file system. */
+  rootfs: string;
+  user: ResolvedUser;
+  /**
+   * Namespaces to join, as paths (/proc/<pid>/ns/x or a pin). Absent: the node's. `pid` is pause's for a shared
+   * pod, the target container's for mode `target`; it is not read for the modes `container` and `node`.
+   */
+  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string };
+  /** OCI cgroupsPath in the driver's spelling (`cgroup/paths.ts`). */
+  cgroupsPath: string;
+  /** What the pod's processes see as their host name; the node's on the node's network. */
+  hostname: string;
+  files: PodFilePaths;
+  /** For a privileged container every device of the node, else those that the configuration names (`host-devices.ts`). */
+  devices: GrantedDevice[];
+  /** The profile that `seccomp.localhostRef` names, when one is named (`seccomp/localhost-profile.ts`). */
+  localhostSeccomp?: OciSeccomp;
+  node: NodeFacts;
+}

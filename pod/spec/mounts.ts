@@ -1,0 +1,123 @@
+import { posix } from 'node:path';
+import { Fault } from '../../ground/fault.ts';
+import type { MountConfig } from '../config.ts';
+import type { SpecInput } from './input.ts';
+import type { OciMount } from './oci-spec.ts';
+
+/** The mounts, and the root's propagation that they need (config-linux.md, "Rootfs Mount Propagation"). */
+export interface MountPlan {
+  mounts: OciMount[];
+  rootfsPropagation?: 'rslave' | 'rshared';
+}
+
+/**
+ * The container's mounts in the order in which they are made: the file systems that every container has, less those
+ * that the caller brings its own for; then the pod's files and the caller's mounts, shallow paths before deep ones,
+ * so that no mount hides another.
+ *
+ * Throws `invalid` for paths that cannot be mounted and `unimplemented` for what Berth does not serve (image volumes,
+ * id-mapped mounts, recursive read-only).
+ */
+export function mountsOf(input: SpecInput): MountPlan {
+  const { container } = input;
+  const asked = container.mounts.map(callersMount);
+  const paths = new Set(asked.map((mount) => mount.destination));
+  const binds = [...asked, ...podFiles(input).filter((mount) => !paths.has(mount.destination))];
+  const taken = new Set(binds.map((mount) => mount.destination));
+  const base = baseMounts(container.security.privileged).filter(
+    ({ destination }) => !taken.has(destination) && !(taken.has('/dev') && destination.startsWith('/dev/')),
+  );
+  return {
+    mounts: [...base, ...binds.sort((a, b) => depth(a.destination) - depth(b.destination))],
+    rootfsPropagation: rootPropagation(container.mounts),
+  };
+}
+
+function baseMounts(privileged: boolean): OciMount[] {
+  const write = privileged ? 'rw' : 'ro';
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', write] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: ['nosuid', 'noexec', 'nodev', 'relatime', write],
+    },
+  ];
+}
+
+/** /etc files follow the root's read-only flag; /dev/shm is always writable. */
+function podFiles(input: SpecInput): OciMount[] {
+  const { files, container } = input;
+  const write = container.security.readonlyRootfs ? 'ro' : 'rw';
+  const mounts: OciMount[] = [];
+  const bind = (destination: string, source: string | undefined, ...options: string[]): void => {
+    if (source !== undefined)
+      mounts.push({ destination, type: 'bind', source, options: ['rbind', 'rprivate', ...options] });
+  };
+  bind('/etc/hostname', files.hostname, write);
+  bind('/etc/hosts', files.hosts, write);
+  bind('/etc/resolv.conf', files.resolvConf, write);
+  bind('/dev/shm', files.shm, 'nosuid', 'noexec', 'nodev', 'rw');
+  return mounts;
+}
+
+function callersMount(mount: MountConfig): OciMount {
+  const subject = `mount of ${JSON.stringify(mount.containerPath)}`;
+  if (mount.image !== undefined && mount.image.image !== '')
+    throw new Fault('unimplemented', 'Volumes made of an image are not served', { subject });
+  if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0)
+    throw new Fault('unimplemented', 'Mounts with mapped ids are not served', { subject });
+  if (mount.recursiveReadOnly)
+    // kubelet looks for the name in the text (cri-api, pkg/errors).
+    throw new Fault('unimplemented', 'RROUnsupported: recursive read-only mounts are not served', {
+      subject,
+    });
+  for (const path of [mount.containerPath, mount.hostPath]) {
+    if (!path.startsWith('/') || path.includes('\0'))
+      throw new Fault('invalid', `The path ${JSON.stringify(path)} is not an absolute path`, { subject });
+  }
+  const destination = withoutTrailingSlash(posix.normalize(mount.containerPath));
+  if (destination === '/')
+    throw new Fault('invalid', 'The root itself cannot be a mount target', { subject });
+  return {
+    destination,
+    type: 'bind',
+    source: mount.hostPath,
+    options: ['rbind', PROPAGATION[mount.propagation], mount.readonly ? 'ro' : 'rw'],
+  };
+}
+
+const PROPAGATION = {
+  private: 'rprivate',
+  'host-to-container': 'rslave',
+  bidirectional: 'rshared',
+} as const;
+
+function rootPropagation(mounts: MountConfig[]): 'rslave' | 'rshared' | undefined {
+  if (mounts.some((mount) => mount.propagation === 'bidirectional')) return 'rshared';
+  if (mounts.some((mount) => mount.propagation === 'host-to-container')) return 'rslave';
+  return undefined;
+}
+
+function depth(path: string): number {
+  return path.split('/').length;
+}
+
+function withoutTrailingSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
