@@ -32,9 +32,6 @@ export class ErrnoError extends Error {
 /** Whether what was thrown is a kernel error with one of these names: an ErrnoError or an error of Node's own fs. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    codes.includes(error.code)
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
   );
 }

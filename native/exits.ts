@@ -1,14 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import {
-  EPOLLIN,
-  EPOLLONESHOT,
-  epollAdd,
-  epollCreate,
-  epollRearm,
-  eventfd,
-  eventfdSignal,
-} from './epoll.ts';
+import { EPOLLIN, EPOLLONESHOT, epollAdd, epollCreate, epollRearm, eventfd, eventfdSignal } from './epoll.ts';
 import { isErrno } from './errno.ts';
 import { closeFd } from './fd.ts';
 import { pidfdOpen } from './pidfd.ts';

@@ -7,14 +7,7 @@ import { E, ErrnoError } from './errno.ts';
  */
 
 /** What a bound function takes. Buffers are passed by address, without a copy; strings are copied as UTF-8. */
-export type Argument =
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | null
-  | number[]
-  | readonly (string | null)[];
+export type Argument = number | bigint | string | Uint8Array | null | number[] | readonly (string | null)[];
 
 const library = koffi.load(null);
 

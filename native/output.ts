@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import { isErrno } from './errno.ts';
 
 const CHUNK = 64 * 1024;
+/** More than a pipe can hold (fcntl(2), F_SETPIPE_SZ): who reads more at once runs a race with a living writer. */
+const MAX_CHUNKS_AT_ONCE = 16;
 
 /**
  * The read end of a child's output pipe: keeps up to `limit` bytes and drops what comes after, without ever letting
@@ -36,7 +38,8 @@ export class OutputPipe {
 
   /** Reads at once all that stands in the pipe. True when every writer has closed it. */
   drainNow(): boolean {
-    while (!this.#over && !this.#socket.destroyed) {
+    for (let chunks = 0; !this.#over && !this.#socket.destroyed; chunks++) {
+      if (chunks === MAX_CHUNKS_AT_ONCE) return false;
       const chunk = Buffer.allocUnsafe(CHUNK);
       let size: number;
       try {

@@ -30,6 +30,8 @@ export interface RunOptions extends Omit<SpawnOptions, 'fds'> {
   timeoutMs?: number;
   /** The same when this aborts. */
   signal?: AbortSignal;
+  /** Called with the child's pid just before its process group is killed: to kill more than that. */
+  beforeKill?: (pid: number) => void;
   /** After the exit: how long to read on while grandchildren hold the pipes, 100 by default. */
   drainMs?: number;
 }
@@ -52,6 +54,7 @@ export async function run(exits: ExitWatcher, options: RunOptions): Promise<RunR
   const kill = (why: 'timeout' | 'abort'): void => {
     if (over) return;
     killed ??= why;
+    options.beforeKill?.(child.pid);
     killGroup(child.pid);
   };
   const onAbort = (): void => kill('abort');
@@ -110,7 +113,7 @@ function start(exits: ExitWatcher, options: RunOptions): Running {
 function stdinFile(bytes: Uint8Array, owned: number[]): number {
   const fd = memfd('stdin');
   owned.push(fd);
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
   return fd;
 }
 

@@ -38,7 +38,9 @@ const addChdir = bind<[Buffer, string]>(
 const destroyActions = bind<[Buffer]>('int posix_spawn_file_actions_destroy(void *actions)');
 const initAttributes = bind<[Buffer]>('int posix_spawnattr_init(void *attributes)');
 const setFlags = bind<[Buffer, number]>('int posix_spawnattr_setflags(void *attributes, short flags)');
-const setSigmask = bind<[Buffer, Buffer]>('int posix_spawnattr_setsigmask(void *attributes, const void *set)');
+const setSigmask = bind<[Buffer, Buffer]>(
+  'int posix_spawnattr_setsigmask(void *attributes, const void *set)',
+);
 const setSigdefault = bind<[Buffer, Buffer]>(
   'int posix_spawnattr_setsigdefault(void *attributes, const void *set)',
 );
@@ -117,8 +119,7 @@ export function dupPlan(fds: readonly number[]): [from: number, to: number][] {
   for (const [target, fd] of fds.entries())
     if (fd < fds.length && fd !== target && !moved.has(fd)) moved.set(fd, free++);
   const steps: [number, number][] = [...moved];
-  for (const [target, fd] of fds.entries())
-    steps.push([fd === target ? fd : (moved.get(fd) ?? fd), target]);
+  for (const [target, fd] of fds.entries()) steps.push([fd === target ? fd : (moved.get(fd) ?? fd), target]);
   return steps;
 }
 

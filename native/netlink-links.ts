@@ -1,0 +1,210 @@
+import type { RtMessage } from './netlink.ts';
+import {
+  attribute,
+  attributes,
+  macBytes,
+  macOf,
+  nested,
+  text,
+  textOf,
+  u32,
+  u32Of,
+  u8,
+} from './netlink-attributes.ts';
+
+/** Links of rtnetlink(7): requests and what a dump tells. */
+
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const NLM_F_EXCL = 0x200;
+const NLM_F_CREATE = 0x400;
+const IFF_UP = 1;
+const IFLA = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  MASTER: 10,
+  OPERSTATE: 16,
+  LINKINFO: 18,
+  STATS64: 23,
+  NET_NS_FD: 28,
+};
+const IFLA_INFO = { KIND: 1, DATA: 2 };
+const VETH_INFO_PEER = 1;
+const IFLA_BR_VLAN_FILTERING = 7;
+const IFLA_BRPORT_MODE = 4;
+const IFLA_PROTINFO_SLAVE_DATA = 5;
+const HEADER = 16;
+
+/** A link by its index or its name. */
+export type LinkRef = number | string;
+
+/** struct ifinfomsg. */
+export function linkHeader(index: number, flags = 0, change = flags): Buffer {
+  const header = Buffer.alloc(HEADER);
+  header.writeInt32LE(index, 4);
+  header.writeUInt32LE(flags, 8);
+  header.writeUInt32LE(change, 12);
+  return header;
+}
+
+function refer(link: LinkRef, flags = 0, change = flags): Buffer {
+  return typeof link === 'number'
+    ? linkHeader(link, flags, change)
+    : Buffer.concat([linkHeader(0, flags, change), attribute(IFLA.IFNAME, text(link))]);
+}
+
+/** A new bridge, up. Without `mac` it takes the lowest of its ports' and changes it with them. */
+export function bridge(o: { name: string; mtu?: number; mac?: string; vlanFiltering?: boolean }): RtMessage {
+  const data =
+    o.vlanFiltering === true ? [nested(IFLA_INFO.DATA, attribute(IFLA_BR_VLAN_FILTERING, u8(1)))] : [];
+  const body = Buffer.concat([
+    linkHeader(0, IFF_UP),
+    attribute(IFLA.IFNAME, text(o.name)),
+    ...basics(o.mtu, o.mac),
+    nested(IFLA.LINKINFO, attribute(IFLA_INFO.KIND, text('bridge')), ...data),
+  ]);
+  return { name: `add bridge ${o.name}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
+}
+
+export interface VethOptions {
+  host: string;
+  /** The index of the bridge that the host's end joins. */
+  master?: number;
+  hostMac?: string;
+  peer: string;
+  /** The namespace in which the peer is born: it is never moved. Absent: here. */
+  peerNetns?: number;
+  peerMac?: string;
+  /** Fixes the peer's index, so that requests about it need not ask for it. A free one is taken by default. */
+  peerIndex?: number;
+  mtu?: number;
+}
+
+/**
+ * A pair of virtual Ethernet links; the host's end is up. The peer comes up by a request of its own in its
+ * namespace: asked for here the kernel refuses, because the pair is not joined yet.
+ */
+export function veth(o: VethOptions): RtMessage {
+  const peer = Buffer.concat([
+    linkHeader(o.peerIndex ?? 0),
+    attribute(IFLA.IFNAME, text(o.peer)),
+    ...(o.peerNetns === undefined ? [] : [attribute(IFLA.NET_NS_FD, u32(o.peerNetns))]),
+    ...basics(o.mtu, o.peerMac),
+  ]);
+  const body = Buffer.concat([
+    linkHeader(0, IFF_UP),
+    attribute(IFLA.IFNAME, text(o.host)),
+    ...basics(o.mtu, o.hostMac),
+    ...(o.master === undefined ? [] : [attribute(IFLA.MASTER, u32(o.master))]),
+    nested(
+      IFLA.LINKINFO,
+      attribute(IFLA_INFO.KIND, text('veth')),
+      nested(IFLA_INFO.DATA, attribute(VETH_INFO_PEER, peer)),
+    ),
+  ]);
+  return { name: `add veth ${o.host}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
+}
+
+function basics(mtu: number | undefined, mac: string | undefined): Buffer[] {
+  return [
+    ...(mtu === undefined ? [] : [attribute(IFLA.MTU, u32(mtu))]),
+    ...(mac === undefined ? [] : [attribute(IFLA.ADDRESS, macBytes(mac))]),
+  ];
+}
+
+export function linkUp(link: LinkRef): RtMessage {
+  return { name: `set link ${link} up`, type: RTM_NEWLINK, flags: 0, body: refer(link, IFF_UP) };
+}
+
+export function linkDown(link: LinkRef): RtMessage {
+  return { name: `set link ${link} down`, type: RTM_NEWLINK, flags: 0, body: refer(link, 0, IFF_UP) };
+}
+
+/** Changes a link that exists. `master` 0 takes it out of its bridge; `netns` moves it. */
+export function linkSet(
+  link: LinkRef,
+  change: { mtu?: number; mac?: string; master?: number; name?: string; netns?: number },
+): RtMessage {
+  const body = Buffer.concat([
+    refer(link),
+    ...basics(change.mtu, change.mac),
+    ...(change.master === undefined ? [] : [attribute(IFLA.MASTER, u32(change.master))]),
+    ...(change.netns === undefined ? [] : [attribute(IFLA.NET_NS_FD, u32(change.netns))]),
+    // With an index in the header the name is the new one.
+    ...(change.name === undefined ? [] : [attribute(IFLA.IFNAME, text(change.name))]),
+  ]);
+  return { name: `set link ${link}`, type: RTM_NEWLINK, flags: 0, body };
+}
+
+/** Lets a port of a bridge send a frame back out of itself: what a pod needs that reaches itself by a service. */
+export function linkHairpin(link: LinkRef, on: boolean): RtMessage {
+  const slave = nested(IFLA_PROTINFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, u8(on ? 1 : 0)));
+  const body = Buffer.concat([
+    refer(link),
+    nested(IFLA.LINKINFO, attribute(IFLA_SLAVE_KIND, text('bridge')), slave),
+  ]);
+  return { name: `set link ${link} hairpin`, type: RTM_NEWLINK, flags: 0, body };
+}
+
+const IFLA_SLAVE_KIND = 4;
+
+/** Takes a link away, of a veth pair both ends. */
+export function linkDel(link: LinkRef): RtMessage {
+  return { name: `delete link ${link}`, type: RTM_DELLINK, flags: 0, body: refer(link) };
+}
+
+export interface LinkStats {
+  rxPackets: bigint;
+  txPackets: bigint;
+  rxBytes: bigint;
+  txBytes: bigint;
+  rxErrors: bigint;
+  txErrors: bigint;
+  rxDropped: bigint;
+  txDropped: bigint;
+}
+
+export interface Link {
+  index: number;
+  name: string;
+  /** `veth`, `bridge`, …: empty for hardware and loopback. */
+  kind: string;
+  mac: string;
+  mtu: number;
+  /** Index of the bridge it belongs to. */
+  master: number | undefined;
+  up: boolean;
+  stats: LinkStats | undefined;
+}
+
+export function parseLink(body: Buffer): Link {
+  const found = attributes(body.subarray(HEADER));
+  const info = found.get(IFLA.LINKINFO);
+  return {
+    index: body.readInt32LE(4),
+    name: textOf(found.get(IFLA.IFNAME)),
+    kind: info === undefined ? '' : textOf(attributes(info).get(IFLA_INFO.KIND)),
+    mac: macOf(found.get(IFLA.ADDRESS)),
+    mtu: u32Of(found.get(IFLA.MTU)) ?? 0,
+    master: u32Of(found.get(IFLA.MASTER)),
+    up: (body.readUInt32LE(8) & IFF_UP) !== 0,
+    stats: parseStats(found.get(IFLA.STATS64)),
+  };
+}
+
+/** struct rtnl_link_stats64 begins with these eight. */
+function parseStats(data: Buffer | undefined): LinkStats | undefined {
+  if (data === undefined) return undefined;
+  const counter = (place: number): bigint => data.readBigUInt64LE(place * 8);
+  return {
+    rxPackets: counter(0),
+    txPackets: counter(1),
+    rxBytes: counter(2),
+    txBytes: counter(3),
+    rxErrors: counter(4),
+    txErrors: counter(5),
+    rxDropped: counter(6),
+    txDropped: counter(7),
+  };
+}

@@ -1,0 +1,231 @@
+import { E, ErrnoError } from './errno.ts';
+import { O, OwnedFd } from './fd.ts';
+import { bind, check } from './libc.ts';
+import { parseAddress, type Address } from './netlink-addresses.ts';
+import { align4, attribute, attributes, text, textOf, u32 } from './netlink-attributes.ts';
+import { linkHeader, parseLink, type Link } from './netlink-links.ts';
+import { parseNeighbour, parseRoute, type Neighbour, type Route } from './netlink-routes.ts';
+
+export * from './netlink-addresses.ts';
+export * from './netlink-links.ts';
+export * from './netlink-routes.ts';
+
+/** One request of rtnetlink(7). Builders make them; `name` says in errors what it was to do. */
+export interface RtMessage {
+  name: string;
+  type: number;
+  flags: number;
+  body: Buffer;
+}
+
+const socket2 = bind<[number, number, number]>('int socket(int domain, int type, int protocol)');
+const setsockopt = bind<[number, number, number, Buffer, number]>(
+  'int setsockopt(int fd, int level, int option, const void *value, unsigned int size)',
+);
+const send = bind<[number, Buffer, number, number]>(
+  'long send(int fd, const void *bytes, size_t size, int flags)',
+);
+const recv = bind<[number, Buffer, number, number]>('long recv(int fd, void *bytes, size_t size, int flags)');
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_ROUTE = 0;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const MSG_TRUNC = 0x20;
+
+const HEADER = 16;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const NLM_F = { REQUEST: 1, ACK: 4, DUMP_INTR: 0x10, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP: 0x300 };
+const NLMSGERR_ATTR_MSG = 1;
+
+const RTM = { NEWLINK: 16, GETLINK: 18, GETADDR: 22, GETROUTE: 26, GETNEIGH: 30 };
+const IFLA_IFNAME = 3;
+const IFLA_EXT_MASK = 29;
+const RTEXT_FILTER_SKIP_STATS = 8;
+
+/** The kernel fills a datagram of a dump up to this size. */
+const RECEIVE_SIZE = 32 * 1024;
+/** Acknowledgements of one datagram must find room in the socket's receive buffer. */
+const BATCH = 64;
+const RECEIVE_TIMEOUT_S = 5n;
+const DUMP_TRIES = 10;
+
+/**
+ * A socket of rtnetlink(7): it speaks to the network namespace in which its thread was when it was made. The kernel
+ * answers within the call, so nothing here waits.
+ */
+export class Rtnl implements Disposable {
+  readonly #socket: OwnedFd;
+  readonly #received = Buffer.alloc(RECEIVE_SIZE);
+  #sequence = 0;
+
+  constructor() {
+    this.#socket = new OwnedFd(
+      check('socket netlink', socket2(AF_NETLINK, SOCK_RAW | O.CLOEXEC, NETLINK_ROUTE)),
+    );
+    const timeout = Buffer.alloc(16);
+    timeout.writeBigInt64LE(RECEIVE_TIMEOUT_S);
+    this.#option(SOL_SOCKET, SO_RCVTIMEO, timeout);
+    this.#option(SOL_NETLINK, NETLINK_CAP_ACK, u32(1));
+    this.#option(SOL_NETLINK, NETLINK_EXT_ACK, u32(1));
+  }
+
+  /**
+   * Sends the requests in one datagram and takes one acknowledgement each. The kernel tries all of them in order,
+   * those after a failure too; the first failure is thrown as an ErrnoError whose call is the request's name, with
+   * the kernel's own words when it has any.
+   */
+  exec(messages: readonly RtMessage[]): void {
+    let failure: ErrnoError | undefined;
+    for (let at = 0; at < messages.length; at += BATCH)
+      failure ??= this.#batch(messages.slice(at, at + BATCH));
+    if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * Asks for all objects of a kind: the bodies of the answers. `type` is the RTM_GET… number, `body` its header and
+   * filter. A dump that a change has interrupted is taken again.
+   */
+  dump(name: string, type: number, body: Buffer): Buffer[] {
+    for (let tries = 1; ; tries++) {
+      const answers: Buffer[] = [];
+      let interrupted = false;
+      this.#send([{ name, type, flags: NLM_F.DUMP, body }]);
+      for (let done = false; !done;)
+        for (const message of this.#receive(name)) {
+          if ((message.flags & NLM_F.DUMP_INTR) !== 0) interrupted = true;
+          if (message.type === NLMSG_DONE) done = true;
+          else if (message.type === NLMSG_ERROR)
+            throw failureOf(name, message) ?? new ErrnoError(name, E.EPROTO);
+          else answers.push(Buffer.from(message.body));
+        }
+      if (!interrupted || tries === DUMP_TRIES) return answers;
+    }
+  }
+
+  /** The link of this name, undefined when there is none. `stats` adds its counters. */
+  linkByName(name: string, options: { stats?: boolean } = {}): Link | undefined {
+    const mask = options.stats === true ? [] : [attribute(IFLA_EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))];
+    const body = Buffer.concat([linkHeader(0), attribute(IFLA_IFNAME, text(name)), ...mask]);
+    const call = `get link ${name}`;
+    this.#send([{ name: call, type: RTM.GETLINK, flags: NLM_F.ACK, body }]);
+    let link: Link | undefined;
+    for (;;)
+      for (const message of this.#receive(call)) {
+        if (message.type === RTM.NEWLINK) link = parseLink(message.body);
+        if (message.type !== NLMSG_ERROR) continue;
+        const failure = failureOf(call, message);
+        if (failure === undefined || failure.errno === E.ENODEV) return link;
+        throw failure;
+      }
+  }
+
+  links(): Link[] {
+    const body = Buffer.concat([linkHeader(0), attribute(IFLA_EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]);
+    return this.dump('get links', RTM.GETLINK, body).map(parseLink);
+  }
+
+  /** The addresses of all links, of both families. */
+  addrs(): Address[] {
+    return this.dump('get addresses', RTM.GETADDR, Buffer.alloc(8)).map(parseAddress);
+  }
+
+  /** The routes of all tables, of both families. */
+  routes(): Route[] {
+    return this.dump('get routes', RTM.GETROUTE, Buffer.alloc(12)).map(parseRoute);
+  }
+
+  /** The neighbours of all links, of both families. */
+  neighbours(): Neighbour[] {
+    return this.dump('get neighbours', RTM.GETNEIGH, Buffer.alloc(12)).map(parseNeighbour);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #batch(messages: readonly RtMessage[]): ErrnoError | undefined {
+    const first = this.#send(messages.map((message) => ({ ...message, flags: message.flags | NLM_F.ACK })));
+    let failure: ErrnoError | undefined;
+    for (let left = messages.length; left > 0;)
+      for (const answer of this.#receive(messages[0]!.name)) {
+        const asked = messages[answer.sequence - first];
+        if (answer.type !== NLMSG_ERROR || asked === undefined) continue;
+        left--;
+        failure ??= failureOf(asked.name, answer);
+      }
+    return failure;
+  }
+
+  /** Sends one datagram; the sequence number of its first message. */
+  #send(messages: readonly RtMessage[]): number {
+    const first = this.#sequence + 1;
+    const parts = messages.flatMap((message) => {
+      const header = Buffer.alloc(HEADER);
+      header.writeUInt32LE(HEADER + message.body.length, 0);
+      header.writeUInt16LE(message.type, 4);
+      header.writeUInt16LE(message.flags | NLM_F.REQUEST, 6);
+      header.writeUInt32LE(++this.#sequence, 8);
+      return [header, message.body];
+    });
+    const datagram = Buffer.concat(parts);
+    check(`send ${messages[0]!.name}`, send(this.#socket.fd, datagram, datagram.length, 0));
+    return first;
+  }
+
+  /** The messages of one datagram. They are views: read them before the next datagram comes. */
+  #receive(call: string): Answer[] {
+    const buffer = this.#received;
+    const size = check(`receive ${call}`, recv(this.#socket.fd, buffer, buffer.length, MSG_TRUNC));
+    if (size > buffer.length) throw new ErrnoError(call, E.EMSGSIZE);
+    const answers: Answer[] = [];
+    for (let at = 0; at + HEADER <= size;) {
+      const length = buffer.readUInt32LE(at);
+      const sequence = buffer.readUInt32LE(at + 8);
+      answers.push({
+        type: buffer.readUInt16LE(at + 4),
+        flags: buffer.readUInt16LE(at + 6),
+        sequence,
+        body: buffer.subarray(at + HEADER, at + length),
+      });
+      at += align4(length);
+    }
+    return answers;
+  }
+
+  #option(level: number, option: number, value: Buffer): void {
+    check(`setsockopt netlink ${option}`, setsockopt(this.#socket.fd, level, option, value, value.length));
+  }
+}
+
+interface Answer {
+  type: number;
+  flags: number;
+  sequence: number;
+  body: Buffer;
+}
+
+/** What an NLMSG_ERROR says: nothing when it is an acknowledgement. */
+function failureOf(call: string, answer: Answer): ErrnoError | undefined {
+  const errno = -answer.body.readInt32LE(0);
+  if (errno === 0) return undefined;
+  let said = '';
+  if ((answer.flags & NLM_F.ACK_TLVS) !== 0) {
+    // Behind the error number stands the request, or with CAPPED only its header.
+    const echoed = (answer.flags & NLM_F.CAPPED) !== 0 ? HEADER : align4(answer.body.readUInt32LE(4));
+    said = textOf(attributes(answer.body.subarray(4 + echoed)).get(NLMSGERR_ATTR_MSG));
+  }
+  return new ErrnoError(call, errno, said);
+}
+
+/** The index of `lo`, in every network namespace. */
+export const LOOPBACK_INDEX = 1;
