@@ -9,11 +9,20 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
+export interface RegistryOptions {
+  /** Where the images are kept; it stays when the registry stops. Default: a temporary directory that goes with it. */
+  store?: string;
+  /** Default: a free one. */
+  port?: number;
+  /** Puts a command line into other namespaces (`nsenter …`): the registry then listens on their loopback. */
+  inside?: (argv: string[]) => string[];
+}
+
 /**
- * Starts Debian's docker-registry on a free loopback port with its store in a temporary directory. It ends with
- * `stop()`, or with this process (parent-death signal).
+ * Starts Debian's docker-registry on a loopback port with its store in a temporary directory. It ends with
+ * `stop()`, or with this process (parent-death signal). Several registries may serve one `store`.
  */
-export async function startRegistry(): Promise<Registry> {
+export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-registry-'));
   const config = join(directory, 'config.yml');
   await writeFile(
@@ -21,12 +30,14 @@ export async function startRegistry(): Promise<Registry> {
     `version: 0.1
 log: { level: info, accesslog: { disabled: true } }
 storage:
-  filesystem: { rootdirectory: ${directory}/store }
+  filesystem: { rootdirectory: ${options.store ?? join(directory, 'store')} }
   delete: { enabled: true }
-http: { addr: "127.0.0.1:0" }
+http: { addr: "127.0.0.1:${options.port ?? 0}" }
 `,
   );
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'docker-registry', 'serve', config], {
+  const argv = ['setpriv', '--pdeathsig', 'KILL', 'docker-registry', 'serve', config];
+  const [program, ...rest] = options.inside?.(argv) ?? argv;
+  const child = spawn(program!, rest, {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { busyboxImage, pushImage, type BuiltImage, type ImageBuild } from './image-builder.ts';
+import { startRegistry, type Registry } from './registry.ts';
+import type { TestNode } from './node.ts';
+
+/** Port of the registry in each node's network namespace. */
+const NODE_PORT = 5000;
+
+/**
+ * Images for the nodes of a test: pushed once, served to each node by a registry on that node's own loopback. All
+ * registries read the same store.
+ */
+export class ImageLibrary {
+  /** What the nodes put in front of an image's name. */
+  static readonly address = `127.0.0.1:${NODE_PORT}`;
+  readonly #store: string;
+  readonly #front: Registry;
+  readonly #served = new Set<Registry>();
+
+  private constructor(store: string, front: Registry) {
+    this.#store = store;
+    this.#front = front;
+  }
+
+  static async open(): Promise<ImageLibrary> {
+    const store = mkdtempSync('/tmp/berth-images-');
+    try {
+      return new ImageLibrary(store, await startRegistry({ store }));
+    } catch (error) {
+      rmSync(store, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Pushes an image as `name:tag`; nodes pull it as `ImageLibrary.address/name:tag`. */
+  push(reference: string, image: ImageBuild = busyboxImage()): Promise<BuiltImage> {
+    return pushImage(this.#front.address, reference, image);
+  }
+
+  /** Address of the registry that this process itself can reach, for what `push` does not do. */
+  get front(): string {
+    return this.#front.address;
+  }
+
+  /** Starts the node's registry. Stop it before the node is searched for leaks or removed. */
+  async serve(node: TestNode): Promise<Registry> {
+    const registry = await startRegistry({
+      store: this.#store,
+      port: NODE_PORT,
+      inside: (argv) => node.space.inside(argv),
+    });
+    this.#served.add(registry);
+    return registry;
+  }
+
+  /** Stops every registry and removes the images. */
+  async close(): Promise<void> {
+    for (const registry of [...this.#served, this.#front]) await registry.stop();
+    rmSync(this.#store, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,38 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cgroupHierarchies, cgroupsBelow } from './node-space.ts';
+
+/*
+ * The kubelet's part of a pod's cgroup: it makes the pod's parent in every hierarchy before it asks for the sandbox,
+ * and removes it once the sandbox is gone. The runtime only owns what is below.
+ */
+
+/** Makes a pod's cgroup as the kubelet does. */
+export function makePodCgroup(path: string): void {
+  for (const hierarchy of cgroupHierarchies()) {
+    const parts = path.split('/').filter(Boolean);
+    parts.forEach((_, index) => makeOne(join(hierarchy, ...parts.slice(0, index + 1))));
+  }
+}
+
+function makeOne(path: string): void {
+  if (existsSync(path)) return;
+  mkdirSync(path);
+  // A v1 cpuset without processors or memory nodes takes no process.
+  for (const name of ['cpuset.cpus', 'cpuset.mems']) {
+    const file = join(path, name);
+    if (existsSync(file) && !existsSync(join(path, 'cgroup.controllers')))
+      writeFileSync(file, readFileSync(join(dirname(path), name)));
+  }
+}
+
+/** Removes the pods' cgroups below `parent` that hold nothing any more, as the kubelet's housekeeping does. */
+export function removeIdlePodCgroups(parent: string): void {
+  const pods = cgroupsBelow(parent).filter((path) => /\/pod[0-9a-f-]{36}$/.test(path));
+  for (const path of pods)
+    try {
+      rmdirSync(path);
+    } catch {
+      // It holds something: that is for the census to say.
+    }
+}
