@@ -1,0 +1,123 @@
+/**
+ * Measures Berth beside Debian's containerd, with runc and with crun, in one run on one machine: see `options.ts`
+ * for the command line, `targets.ts` for what is promised.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../../ground/fault.ts';
+import { measureConcurrency, AT_ONCE } from './concurrency.ts';
+import { closeEnclosures } from './enclosure.ts';
+import { storeLargeImage, storeSmallImages } from './images.ts';
+import { measureLifecycle } from './lifecycle.ts';
+import { measureCrowd } from './memory.ts';
+import { missingTools, versionsOf } from './needs.ts';
+import { readOptions, USAGE, type BenchOptions } from './options.ts';
+import { OwnGround } from './own-ground.ts';
+import { startBerth } from './peers/berth.ts';
+import { startContainerd } from './peers/containerd.ts';
+import type { Node, Peer, StartNode } from './peers/peer.ts';
+import { pullImage } from './pod.ts';
+import { note } from './progress.ts';
+import { measurePulls } from './pull.ts';
+import type { Results } from './results.ts';
+import { renderResults, renderVerdicts } from './table.ts';
+import { verdicts } from './targets.ts';
+
+/** Runs the parts that were asked for and returns what they found. */
+async function measure(options: BenchOptions, ground: OwnGround): Promise<Results> {
+  const results: Results = {
+    date: new Date().toISOString(),
+    machine: {
+      cpus: availableParallelism(),
+      cpu: cpus()[0]?.model ?? 'unknown',
+      kernel: release(),
+      memoryMiB: Math.round(totalmem() / 1024 / 1024),
+      versions: versionsOf(),
+    },
+    pods: options.pods,
+  };
+  const store = join(ground.directory, 'store');
+  mkdirSync(store);
+  storeSmallImages(store);
+  const fresh = (name: string, start: StartNode): Promise<Node> => {
+    const place = ground.place(name);
+    return start(place.directory, place.cgroup, store);
+  };
+  const { parts } = options;
+  if (parts.has('lifecycle') || parts.has('concurrency')) {
+    const berth = await fresh('berth', startBerth);
+    const containerd = await fresh('containerd', startContainerd);
+    const peers: Peer[] = [
+      { name: 'berth crun', node: berth, handler: 'crun' },
+      { name: 'containerd runc', node: containerd, handler: 'runc' },
+      { name: 'containerd crun', node: containerd, handler: 'crun' },
+    ];
+    for (const node of [berth, containerd]) await pullImage(node);
+    if (parts.has('lifecycle')) results.lifecycle = await measureLifecycle(peers, options.pods);
+    if (parts.has('concurrency')) {
+      const seconds = await measureConcurrency(peers, options.lives);
+      results.concurrency = { lives: options.lives, atOnce: AT_ONCE, seconds };
+    }
+    for (const node of [berth, containerd]) await node.close();
+  }
+  if (parts.has('memory')) {
+    results.crowd = {};
+    for (const [name, start, handler] of [
+      ['berth crun', startBerth, 'crun'],
+      ['containerd runc', startContainerd, 'runc'],
+    ] as const) {
+      const node = await fresh(name.replace(' ', '-'), start);
+      await pullImage(node);
+      results.crowd[name] = await measureCrowd({ name, node, handler }, options.crowd);
+      await node.close();
+    }
+  }
+  if (parts.has('pull')) {
+    note('pull: building the large image');
+    storeLargeImage(store, options.large, ['gzip', 'zstd']);
+    const pullers = [
+      { name: 'berth', start: () => fresh('berth-pull', startBerth) },
+      { name: 'containerd', start: () => fresh('containerd-pull', startContainerd) },
+    ];
+    results.pulls = await measurePulls(pullers, ['gzip', 'zstd'], options.pullRounds);
+  }
+  return results;
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2), tmpdir());
+  if (options === undefined) {
+    console.log(USAGE);
+    return 0;
+  }
+  const missing = missingTools();
+  if (missing.length > 0) throw new Error(missing.join('\n'));
+  const ground = OwnGround.open();
+  const leave = async (): Promise<void> => {
+    await closeEnclosures();
+    ground.close();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      note(`${signal}: cleaning up`);
+      void leave().finally(() => process.exit(130));
+    });
+  try {
+    const results = await measure(options, ground);
+    const judged = verdicts(results);
+    writeFileSync(options.json, `${JSON.stringify({ ...results, verdicts: judged }, undefined, 1)}\n`);
+    console.log(`${renderResults(results)}\n\n${renderVerdicts(judged)}\n\nfigures: ${options.json}`);
+    return 0;
+  } finally {
+    note('cleaning up');
+    await leave();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`bench: ${messageOf(error)}`);
+  process.exitCode = 1;
+}

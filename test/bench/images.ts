@@ -1,0 +1,75 @@
+import {
+  busyboxImage,
+  buildImage,
+  type BuiltImage,
+  type Compression,
+  type LayerBuild,
+} from '../image-builder.ts';
+import { REGISTRY, storeImage } from './registry-store.ts';
+import { readFileSync } from 'node:fs';
+
+export const BUSYBOX_IMAGE = `${REGISTRY}/bench/busybox:1`;
+/** The peer's sandbox needs an image: the smallest that there is, so that the comparison is not about it. */
+export const PAUSE_IMAGE = `${REGISTRY}/bench/pause:1`;
+
+export function largeImage(compression: Compression): string {
+  return `${REGISTRY}/bench/large:${compression}`;
+}
+
+/** Puts the small images into the registry's store. */
+export function storeSmallImages(store: string): void {
+  const pause = buildImage({
+    layers: [{ files: [{ path: 'sleep', mode: 0o755, content: readFileSync('/bin/busybox') }] }],
+    config: { Entrypoint: ['/sleep', '1000000'] },
+  });
+  storeImage(store, 'bench/pause', '1', pause);
+  storeImage(store, 'bench/busybox', '1', buildImage(busyboxImage()));
+}
+
+export interface LargeShape {
+  smallFiles: number;
+  bigFiles: number;
+}
+
+/** 20,000 files of about 4 KiB and ten of 22 MiB: some 300 MB. */
+export const LARGE: LargeShape = { smallFiles: 20_000, bigFiles: 10 };
+
+const BIG_BYTES = 22 * 1024 * 1024;
+const SMALL_BYTES = 8192;
+
+/** Builds the large image and puts it into the store: two layers of equal size, the same bytes at every run. */
+export function storeLargeImage(store: string, shape: LargeShape, compressions: Compression[]): void {
+  const material = halfRandom(BIG_BYTES);
+  for (const compression of compressions) {
+    const layers = [0, 1].map((half) => largeLayer(material, shape, half, compression));
+    const image: BuiltImage = buildImage({ layers, config: { Cmd: ['/none'] } });
+    storeImage(store, 'bench/large', compression, image);
+  }
+}
+
+function largeLayer(material: Buffer, shape: LargeShape, half: number, compression: Compression): LayerBuild {
+  const files: LayerBuild['files'] = [];
+  for (let i = half; i < shape.smallFiles; i += 2) {
+    const from = (i * 977) % (BIG_BYTES - SMALL_BYTES);
+    const path = `usr/share/d${Math.floor(i / 100)}/file-${i}`;
+    files.push({ path, mode: 0o644, content: material.subarray(from, from + ((i * 37) % SMALL_BYTES)) });
+  }
+  for (let i = half; i < shape.bigFiles; i += 2) {
+    const rotated = [material.subarray(i * 4099), material.subarray(0, i * 4099)];
+    files.push({ path: `opt/big-${i}`, mode: 0o644, content: Buffer.concat(rotated) });
+  }
+  return { files, compression };
+}
+
+/** Bytes that compress to about half, as programs do: blocks of noise between blocks of repetition. */
+function halfRandom(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let state = 0x2545f491;
+  for (let at = 0; at < length; at += 4) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes.writeInt32LE(at & 512 ? state : ((at >> 10) * 0x01010101) | 0, at);
+  }
+  return bytes;
+}

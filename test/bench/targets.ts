@@ -1,0 +1,67 @@
+import type { Results } from './results.ts';
+
+/** One line of what Berth promises beside the peers. */
+export interface Verdict {
+  what: string;
+  unit: string;
+  berth: number;
+  /** Absent for an absolute bound. */
+  peer: { name: string; value: number } | undefined;
+  /** Ratio to the peer, or the value itself for an absolute bound. */
+  reached: number;
+  bound: number;
+  ok: boolean;
+}
+
+const BERTH = 'berth crun';
+const RUNC = 'containerd runc';
+const CRUN = 'containerd crun';
+
+/** Holds what was measured against the targets; what was not measured has no verdict. */
+export function verdicts({ lifecycle, crowd, pulls }: Results): Verdict[] {
+  const all: Verdict[] = [];
+  const ratio = (
+    what: string,
+    unit: string,
+    berth: number,
+    name: string,
+    value: number,
+    bound: number,
+  ): void => {
+    const reached = berth / value;
+    all.push({ what, unit, berth, peer: { name, value }, reached, bound, ok: reached <= bound });
+  };
+  if (lifecycle !== undefined) {
+    const bounds = [
+      ['RunPodSandbox', RUNC, 0.06],
+      ['pod start', RUNC, 0.15],
+      ['pod start', CRUN, 0.3],
+      ['pod stop and remove', RUNC, 0.15],
+      ['pod stop and remove', CRUN, 0.25],
+      ['ExecSync', RUNC, 0.2],
+      ['ExecSync', CRUN, 0.8],
+    ] as const;
+    for (const [measure, peer, bound] of bounds) {
+      const [berth, value] = [lifecycle[BERTH]![measure].p50, lifecycle[peer]![measure].p50];
+      ratio(measure, 'ms', berth, peer, value, bound);
+    }
+  }
+  if (crowd !== undefined) {
+    const [berth, peer] = [crowd[BERTH]!, crowd[RUNC]!].map((one) => one.footprints.at(-1)!);
+    ratio(`memory at ${berth!.pods} pods`, 'MiB', berth!.pss, RUNC, peer!.pss, 0.4);
+    const { stallMs } = crowd[BERTH]!;
+    if (stallMs !== undefined)
+      all.push({
+        what: `longest stall while ${berth!.pods} pods start`,
+        unit: 'ms',
+        berth: stallMs,
+        peer: undefined,
+        reached: stallMs,
+        bound: 50,
+        ok: stallMs <= 50,
+      });
+  }
+  for (const [compression, pull] of Object.entries(pulls ?? {}))
+    ratio(`pull, ${compression}`, 's', pull['berth']!.p50, 'containerd', pull['containerd']!.p50, 0.8);
+  return all;
+}
