@@ -4,12 +4,12 @@
  */
 export const STAGES = {
   RunPodSandbox: ['reserve', 'record', 'sandbox', 'network', 'commit'],
-  StopPodSandbox: ['containers', 'network', 'sandbox', 'commit'],
-  RemovePodSandbox: ['containers', 'sandbox', 'commit'],
+  StopPodSandbox: ['containers', 'release', 'commit'],
+  RemovePodSandbox: ['containers', 'commit'],
   CreateContainer: ['reserve', 'record', 'resolve', 'snapshot', 'spec', 'create', 'commit'],
   StartContainer: ['start', 'commit'],
-  StopContainer: ['signal', 'kill', 'commit'],
-  RemoveContainer: ['delete', 'snapshot', 'commit'],
+  StopContainer: ['signal', 'kill'],
+  RemoveContainer: ['release', 'commit'],
   PullImage: ['resolve', 'fetch', 'unpack', 'commit'],
 } as const;
 

@@ -1,0 +1,203 @@
+import {
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+  existsSync,
+  mkdirSync,
+} from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { Fault } from '../ground/fault.ts';
+import { sleep } from '../ground/wait.ts';
+import { isErrno } from '../native/errno.ts';
+import type { ExitWatcher } from '../native/exits.ts';
+import { closeFd, pipe2 } from '../native/fd.ts';
+import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
+import { SIG } from '../native/signals.ts';
+import { devNullFd, spawn } from '../native/spawn.ts';
+import type { ExitRecord, Monitor, Monitored, MonitorRequest, ProcessMark } from './monitor.ts';
+import { descendants } from './process-tree.ts';
+
+/** The first descriptor after stdin, stdout and stderr: where conmon reports the container's pid. */
+const SYNC_FD = 3;
+/** What conmon says at most in its one line. */
+const SYNC_MAX_BYTES = 64 * 1024;
+const REOPEN_TIMEOUT_MS = 5_000;
+const REOPEN_POLL_MS = 2;
+
+export interface ConmonOptions {
+  path: string;
+  exitsDir: string;
+  exits: ExitWatcher;
+  systemdCgroup: boolean;
+}
+
+/**
+ * conmon as the monitor (conmon(8)). It runs as a session of its own and, with `--sync`, as this process's direct
+ * child, so that no fork is spent; when the daemon goes it lives on.
+ */
+export class Conmon implements Monitor {
+  readonly #options: ConmonOptions;
+  /** Monitors that this process started and that still run. */
+  readonly #children = new Map<number, Promise<void>>();
+
+  constructor(options: ConmonOptions) {
+    this.#options = options;
+    mkdirSync(options.exitsDir, { recursive: true, mode: 0o700 });
+  }
+
+  async create(request: MonitorRequest, signal?: AbortSignal): Promise<Monitored> {
+    signal?.throwIfAborted();
+    const [readEnd, writeEnd] = pipe2();
+    let pid: number;
+    try {
+      pid = spawn({
+        path: this.#options.path,
+        argv: this.#argv(request),
+        env: [
+          'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+          `_OCI_SYNCPIPE=${SYNC_FD}`,
+        ],
+        fds: [devNullFd(), devNullFd(), devNullFd(), writeEnd],
+        cwd: request.bundle,
+        setsid: true,
+      });
+    } catch (error) {
+      closeFd(readEnd);
+      throw error;
+    } finally {
+      closeFd(writeEnd);
+    }
+    const mark: ProcessMark = { pid, startTime: processStartTime(pid) ?? 0n };
+    const ended = this.#options.exits.watch(pid).then(() => void this.#children.delete(pid));
+    this.#children.set(pid, ended);
+    const line = await readLine(readEnd, signal).catch(async (error: unknown) => {
+      await this.#abandon(mark);
+      throw error;
+    });
+    const initPid = createdPid(line, request.runtime.name);
+    const startTime = processStartTime(initPid);
+    if (startTime === undefined)
+      throw new Fault('internal', `Process ${initPid} was gone before it was started`);
+    return { monitor: mark, init: { pid: initPid, startTime } };
+  }
+
+  exitOf(id: string): ExitRecord | undefined {
+    const file = join(this.#options.exitsDir, id);
+    try {
+      const atNs = statSync(file, { bigint: true }).mtimeNs;
+      const code = Number.parseInt(readFileSync(file, 'utf8'), 10);
+      return Number.isNaN(code) ? undefined : { code, atNs };
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  async ended(mark: ProcessMark): Promise<void> {
+    const child = this.#children.get(mark.pid);
+    if (child !== undefined) return child;
+    if (processAlive(mark.pid, mark.startTime)) await this.#options.exits.watch(mark.pid);
+  }
+
+  forget(id: string): void {
+    rmSync(join(this.#options.exitsDir, id), { force: true });
+  }
+
+  async reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void> {
+    let control: number;
+    try {
+      control = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!isErrno(error, 'ENXIO', 'ENOENT')) throw error;
+      throw new Fault('precondition', 'The monitor of this container is gone, so its log cannot be reopened');
+    }
+    try {
+      writeSync(control, '2 0 0\n');
+    } finally {
+      closeSync(control);
+    }
+    const deadline = performance.now() + REOPEN_TIMEOUT_MS;
+    while (!existsSync(logPath)) {
+      if (performance.now() > deadline) {
+        throw new Fault('deadline', `The monitor did not open ${logPath} within ${REOPEN_TIMEOUT_MS} ms`);
+      }
+      await sleep(REOPEN_POLL_MS, signal);
+    }
+  }
+
+  #argv(request: MonitorRequest): string[] {
+    const { runtime, id, bundle } = request;
+    const argv = [this.#options.path, '--sync', '--cid', id, '--cuuid', id, '--name', id, '--bundle', bundle];
+    argv.push('--runtime', runtime.path, '--container-pidfile', join(bundle, 'pid'));
+    argv.push(
+      '--exit-dir',
+      this.#options.exitsDir,
+      '--socket-dir-path',
+      bundle,
+      '--full-attach',
+      '--no-sync-log',
+    );
+    argv.push(
+      '--log-level',
+      'error',
+      '--log-path',
+      request.logPath === undefined ? 'off:' : `k8s-file:${request.logPath}`,
+    );
+    for (const arg of runtime.globalArgs) argv.push('--runtime-arg', arg);
+    if (this.#options.systemdCgroup) argv.push('--systemd-cgroup');
+    if (request.tty) argv.push('--terminal');
+    if (request.stdin) argv.push('--stdin');
+    if (request.stdin && !request.stdinOnce) argv.push('--leave-stdin-open');
+    return argv;
+  }
+
+  /** Ends a monitor that has not come to its report, with all it started. */
+  async #abandon(mark: ProcessMark): Promise<void> {
+    for (const child of descendants(mark.pid)) killProcess(child.pid, child.startTime, SIG.SIGKILL);
+    killProcess(mark.pid, mark.startTime, SIG.SIGKILL);
+    await this.ended(mark);
+  }
+}
+
+/** The first line that comes out of a pipe, or all until its end. Closes the pipe. */
+function readLine(fd: number, signal?: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = new Socket({ fd, readable: true, writable: false });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (finish: () => void): void => {
+      signal?.removeEventListener('abort', abort);
+      socket.destroy();
+      finish();
+    };
+    const abort = (): void => settle(() => reject(signal!.reason));
+    signal?.addEventListener('abort', abort, { once: true });
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > SYNC_MAX_BYTES || chunk.includes(0x0a))
+        settle(() => resolve(Buffer.concat(chunks).toString()));
+    });
+    socket.on('end', () => settle(() => resolve(Buffer.concat(chunks).toString())));
+    socket.on('error', (error) => settle(() => reject(error)));
+  });
+}
+
+/** Reads conmon's report: `{"pid": 17}`, or a negative number and the runtime's error text. */
+function createdPid(line: string, runtime: string): number {
+  let report: unknown;
+  try {
+    report = JSON.parse(line.split('\n')[0]!);
+  } catch {
+    throw new Fault('internal', `conmon ended without a report: ${line.trim() || 'it said nothing'}`);
+  }
+  const fields = report as { pid?: number; data?: number; message?: string };
+  const pid = fields.pid ?? fields.data ?? -1;
+  if (pid > 0) return pid;
+  throw new Fault('internal', `${runtime} create failed: ${fields.message?.trim() || 'it gave no reason'}`);
+}

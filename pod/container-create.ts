@@ -1,0 +1,200 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault, messageOf } from '../ground/fault.ts';
+import { inStages, type Progress } from '../ground/progress.ts';
+import type { ImageRecord } from '../image/images.ts';
+import { containerCgroup } from './cgroup/paths.ts';
+import type { ContainerConfig, SandboxConfig } from './config.ts';
+import { Container, containerName, type ContainerRecord } from './container.ts';
+import { watchContainer } from './container-exit.ts';
+import { forgetContainer, releaseContainer } from './container-release.ts';
+import { removeContainer } from './container-remove.ts';
+import { newId, shortId } from './directory.ts';
+import type { Handler } from './handlers.ts';
+import { resolveLogPath } from './log-path.ts';
+import { missingMountSource } from './mount-source.ts';
+import type { Parts } from './parts.ts';
+import { requireReady, type Sandbox } from './sandbox.ts';
+import { cgroupParent } from './sandbox-release.ts';
+import { prepareSpec } from './spec-input.ts';
+import { generateSpec } from './spec/generate.ts';
+import { resolveStopSignal, signalName } from './signals.ts';
+
+/**
+ * CreateContainer: a container in a ready sandbox, created by the OCI runtime and held by its monitor, not yet
+ * started. A second call with the same name and attempt joins the running one.
+ * Throws `not-found` for an unknown sandbox or image, `precondition` when the sandbox is not ready, `invalid` for a
+ * configuration that cannot be served, `exists` for a taken name.
+ */
+export async function createContainer(
+  parts: Parts,
+  sandboxId: string,
+  config: ContainerConfig,
+  _sandboxConfig: SandboxConfig | undefined,
+  signal?: AbortSignal,
+): Promise<string> {
+  const sandbox = parts.sandboxes.find(sandboxId);
+  requireReady(sandbox);
+  sandbox.adoptable = false;
+  const handler = parts.handlers.pick(sandbox.record.handler);
+  const name = containerName(sandbox.id, config);
+  return parts.containerReservations.create(
+    name,
+    () => {
+      const holder = [...sandbox.containers.values()].find((container) => container.name === name);
+      if (holder === undefined) return undefined;
+      const { adoptable } = holder;
+      holder.adoptable = false;
+      return { id: holder.id, adoptable };
+    },
+    () => makeContainer(parts, sandbox, handler, config, AbortSignal.timeout(parts.settings.createTimeoutMs)),
+    (id) => keepForAdoption(parts, id),
+    signal,
+  );
+}
+
+async function makeContainer(
+  parts: Parts,
+  sandbox: Sandbox,
+  handler: Handler,
+  config: ContainerConfig,
+  signal: AbortSignal,
+): Promise<string> {
+  const id = newId();
+  const record: ContainerRecord = {
+    id,
+    sandboxId: sandbox.id,
+    handler: handler.status.name,
+    config,
+    phase: 'creating',
+    imageId: '',
+    imageRef: '',
+    logPath: resolveLogPath(sandbox.record.config.logDirectory, config.logPath),
+    cgroupPath: containerCgroup(parts.settings.cgroupDriver, cgroupParent(parts, sandbox.record.config), id),
+    user: { uid: 0, gid: 0, supplementalGroups: [] },
+    stopSignal: 0,
+    stopSignalName: '',
+    resources: config.resources,
+    notes: [],
+    createdAtNs: parts.clock.nowNs(),
+    startedAtNs: 0n,
+    finishedAtNs: 0n,
+    exitCode: 0,
+    reason: '',
+    message: '',
+    // Nothing is given to the OCI runtime before the create stage.
+    released: true,
+  };
+  const container = new Container(record);
+  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+  const abort = new AbortController();
+  container.creating = { abort, settled };
+  return inStages(parts.stages, 'CreateContainer', id, container.subject, async (at) => {
+    await at.stage('reserve', () => {
+      parts.containers.add(container);
+      sandbox.containers.set(id, container);
+    });
+    try {
+      await at.stage('record', () => parts.containerRecords.put(id, record));
+      await buildContainer(parts, at, sandbox, handler, container, AbortSignal.any([signal, abort.signal]));
+    } catch (error) {
+      parts.log.warn({ container: id, error: messageOf(error) }, 'container could not be made');
+      await releaseContainer(parts, container);
+      forgetContainer(parts, sandbox, id);
+      throw error;
+    } finally {
+      container.creating = undefined;
+      settle();
+    }
+    watchContainer(parts, container);
+    return id;
+  });
+}
+
+async function buildContainer(
+  parts: Parts,
+  at: Progress,
+  sandbox: Sandbox,
+  handler: Handler,
+  container: Container,
+  signal: AbortSignal,
+): Promise<void> {
+  const { record } = container;
+  const { id, config } = record;
+  const bundle = parts.paths.bundle(id);
+  const image = await at.stage('resolve', () => resolveImage(parts, record));
+  await at.stage('snapshot', () => {
+    mkdirSync(parts.paths.rootfs(id), { recursive: true, mode: 0o711 });
+    parts.images.snapshots.prepare(id, image.layers);
+    parts.images.snapshots.mount(id, parts.paths.rootfs(id));
+  });
+  await at.stage('spec', async () => {
+    const stop = resolveStopSignal(config.stopSignal, image.config.stopSignal);
+    record.stopSignal = stop;
+    record.stopSignalName = signalName(stop);
+    const input = await prepareSpec(parts, sandbox, record, image);
+    const { spec, notes } = generateSpec(input);
+    record.user = {
+      uid: input.user.uid,
+      gid: input.user.gid,
+      supplementalGroups: spec.process.user.additionalGids ?? [],
+    };
+    record.notes = notes;
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+    if (record.logPath !== '') mkdirSync(join(record.logPath, '..'), { recursive: true, mode: 0o755 });
+  });
+  await at.stage('create', async () => {
+    requireReady(sandbox);
+    record.released = false;
+    try {
+      record.monitored = await parts.monitor.create(
+        {
+          id,
+          bundle,
+          runtime: handler.runtime,
+          logPath: record.logPath === '' ? undefined : record.logPath,
+          tty: config.tty,
+          stdin: config.stdin,
+          stdinOnce: config.stdinOnce,
+        },
+        signal,
+      );
+    } catch (error) {
+      throw missingMountSource(config, error) ?? error;
+    }
+  });
+  await at.stage('commit', () => {
+    requireReady(sandbox);
+    record.phase = 'created';
+    parts.containerRecords.put(id, record);
+  });
+}
+
+function resolveImage(parts: Parts, record: ContainerRecord): ImageRecord {
+  const wanted = record.config.image.image;
+  const image = parts.images.find(wanted);
+  if (image === undefined) {
+    throw new Fault('not-found', `The image ${JSON.stringify(wanted)} is not on this node`, {
+      hint: 'pull it first',
+    });
+  }
+  parts.images.hold(image.id, record.id);
+  record.imageId = image.id;
+  record.imageRef = image.repoDigests[0] ?? image.id;
+  return image;
+}
+
+/** Nobody waited for this container: the retry of the call gets it, or it goes away untouched. */
+function keepForAdoption(parts: Parts, id: string): void {
+  const container = parts.containers.lookup(id);
+  if (container === undefined) return;
+  container.adoptable = true;
+  const timer = setTimeout(() => {
+    if (!container.adoptable || container.record.phase !== 'created') return;
+    parts.log.info({ container: shortId(id) }, 'nobody asked again for this container: removing it');
+    removeContainer(parts, id).catch((error: unknown) => {
+      parts.log.warn({ container: id, error: messageOf(error) }, 'could not remove the container');
+    });
+  }, parts.settings.adoptionMs);
+  timer.unref();
+}

@@ -1,0 +1,68 @@
+import { messageOf } from '../ground/fault.ts';
+import { killProcess } from '../native/pidfd.ts';
+import { SIG } from '../native/signals.ts';
+import { oomKilled } from './cgroup/stats.ts';
+import type { Container } from './container.ts';
+import { releaseRuntime } from './container-release.ts';
+import type { ExitRecord } from './monitor.ts';
+import type { Parts } from './parts.ts';
+
+/** What the caller reads when nobody saw how a container ended. */
+const UNKNOWN_EXIT_CODE = 255;
+const KILLED_EXIT_CODE = 137;
+
+/**
+ * Follows a created or running container to its end. The exit code is the monitor's: it waited before the container
+ * was started. Only when the monitor itself was killed does the daemon end the container (its pipes have no reader
+ * any more) and record what it knows.
+ */
+export function watchContainer(parts: Parts, container: Container): void {
+  const { monitored } = container.record;
+  if (monitored === undefined) return;
+  void parts.monitor
+    .ended(monitored.monitor)
+    .then(async () => parts.monitor.exitOf(container.id) ?? (await endWithoutMonitor(parts, container)))
+    .then((exit) => recordExit(parts, container, exit))
+    .catch((error: unknown) => {
+      parts.log.error({ container: container.id, error: messageOf(error) }, 'could not record the exit');
+    });
+}
+
+/** The monitor is gone and left no exit code. */
+async function endWithoutMonitor(parts: Parts, container: Container): Promise<ExitRecord> {
+  const { init } = container.record.monitored!;
+  parts.log.warn({ container: container.id }, 'the monitor has died: ending the container');
+  const wasAlive = killProcess(init.pid, init.startTime, SIG.SIGKILL);
+  container.record.message ||= 'The monitor of this container died, so the container was ended';
+  if (!wasAlive) return { code: UNKNOWN_EXIT_CODE, atNs: parts.clock.nowNs() };
+  await parts.exits.watch(init.pid);
+  return { code: KILLED_EXIT_CODE, atNs: parts.clock.nowNs() };
+}
+
+/**
+ * Writes the end of a container down, then gives back what it held. OOM is read from the cgroup here, before the
+ * runtime removes it (containerd#8180). Times are clamped so that created ≤ started ≤ finished: file times in the
+ * kernel lag up to one tick.
+ */
+export function recordExit(parts: Parts, container: Container, exit: ExitRecord): void {
+  const { record } = container;
+  if (record.phase === 'exited') return;
+  const oom = oomKilled(record.cgroupPath);
+  record.exitCode = exit.code;
+  if (record.startedAtNs === 0n) record.startedAtNs = record.createdAtNs;
+  record.finishedAtNs = exit.atNs > record.startedAtNs ? exit.atNs : record.startedAtNs + 1n;
+  if (record.reason === '') record.reason = exitReason(exit.code, oom);
+  record.phase = 'exited';
+  parts.containerRecords.put(record.id, record);
+  container.markExited();
+  container.releasing = releaseRuntime(parts, container).finally(() => {
+    container.releasing = undefined;
+  });
+}
+
+/** The reason the kubelet shows for an exit code. */
+export function exitReason(code: number, oom: boolean): string {
+  if (oom && code === KILLED_EXIT_CODE) return 'OOMKilled';
+  if (code === UNKNOWN_EXIT_CODE) return 'Unknown';
+  return code === 0 ? 'Completed' : 'Error';
+}

@@ -1,0 +1,129 @@
+import type { ContainerConfig, LinuxResources } from './config.ts';
+import { shortId } from './directory.ts';
+import type { Monitored } from './monitor.ts';
+import type { ContainerState } from './pods.ts';
+import type { OciProcess } from './spec/oci-spec.ts';
+
+/**
+ * A container's life. Only `ContainerRecord.phase` is stored.
+ *
+ * ```
+ *            record            commit            start             exit
+ *  (nothing) ──────► creating ────────► created ──────► running ──────────► exited ──remove──► (nothing)
+ *                        │                  └──────── init ended ─────────────▲
+ *                        └ failed: undone, record gone
+ * ```
+ *
+ * There is no way back and no second start. `unknown` is never stored: a container whose end nobody saw is `exited`
+ * with code 255 and reason Unknown.
+ */
+export type ContainerPhase = 'creating' | 'created' | 'running' | 'exited';
+
+export interface ContainerUser {
+  uid: number;
+  gid: number;
+  supplementalGroups: number[];
+}
+
+/** The durable half of a container. */
+export interface ContainerRecord {
+  id: string;
+  sandboxId: string;
+  handler: string;
+  config: ContainerConfig;
+  phase: ContainerPhase;
+  imageId: string;
+  imageRef: string;
+  /** Absolute; empty for none. */
+  logPath: string;
+  cgroupPath: string;
+  user: ContainerUser;
+  stopSignal: number;
+  stopSignalName: string;
+  resources?: LinuxResources;
+  notes: string[];
+  monitored?: Monitored;
+  createdAtNs: bigint;
+  startedAtNs: bigint;
+  finishedAtNs: bigint;
+  exitCode: number;
+  reason: string;
+  message: string;
+  /** The OCI runtime's record, the cgroup and the mount of it are gone. */
+  released: boolean;
+}
+
+/** A container in memory: its record and what runs on it just now. */
+export class Container {
+  readonly record: ContainerRecord;
+  adoptable = false;
+  /** Settles when the exit is recorded. */
+  readonly exited: Promise<void>;
+  readonly markExited: () => void;
+  /** Settles when what it held is given back after the exit. */
+  releasing: Promise<void> | undefined;
+  /** The running create: a stop of the sandbox ends it. */
+  creating: { abort: AbortController; settled: Promise<void> } | undefined;
+  starting: Promise<void> | undefined;
+  removing: Promise<void> | undefined;
+  stop: StopInFlight | undefined;
+  /** The process part of its OCI specification, read once for the first exec. */
+  process: OciProcess | undefined;
+  /** Running ExecSync calls, to count and to refuse after the end. */
+  execs = 0;
+
+  constructor(record: ContainerRecord) {
+    this.record = record;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.exited = promise;
+    this.markExited = resolve;
+    if (record.phase === 'exited') resolve();
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get name(): string {
+    return containerName(this.record.sandboxId, this.record.config);
+  }
+
+  get subject(): string {
+    return `container ${shortId(this.id)} (${this.record.config.metadata.name})`;
+  }
+
+  get state(): ContainerState {
+    const { phase } = this.record;
+    return phase === 'creating' ? 'unknown' : phase;
+  }
+
+  get alive(): boolean {
+    return this.record.phase === 'created' || this.record.phase === 'running';
+  }
+}
+
+/** A stop that waits for the container's end. A later call may shorten its grace. */
+export interface StopInFlight {
+  done: Promise<void>;
+  /** performance.now() at which SIGKILL comes. */
+  killAt: number;
+  shorten(killAt: number): void;
+}
+
+export function containerName(sandboxId: string, config: ContainerConfig): string {
+  return `${config.metadata.name}_${config.metadata.attempt} in ${sandboxId}`;
+}
+
+/** Checks a record that is read back after a restart. */
+export function checkContainerRecord(value: unknown): ContainerRecord {
+  const record = value as ContainerRecord;
+  if (typeof record?.id !== 'string' || typeof record.sandboxId !== 'string')
+    throw new Error('an id is missing');
+  if (typeof record.config?.metadata?.name !== 'string') throw new Error('the configuration is incomplete');
+  if (typeof record.createdAtNs !== 'bigint' || typeof record.finishedAtNs !== 'bigint')
+    throw new Error('a time is missing');
+  if (!['creating', 'created', 'running', 'exited'].includes(record.phase)) {
+    throw new Error(`unknown phase ${record.phase}`);
+  }
+  return record;
+}

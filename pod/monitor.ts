@@ -1,0 +1,49 @@
+import type { OciRuntime } from './oci-runtime.ts';
+
+export interface MonitorRequest {
+  id: string;
+  /** Directory with config.json; the monitor's sockets and pipes go there too. */
+  bundle: string;
+  runtime: OciRuntime;
+  /** Absolute path of the log file in CRI format, or undefined for none. */
+  logPath: string | undefined;
+  tty: boolean;
+  stdin: boolean;
+  stdinOnce: boolean;
+}
+
+/** A process that can be told from a later one with the same number. */
+export interface ProcessMark {
+  pid: number;
+  /** Clock ticks since boot, /proc/pid/stat field 22. */
+  startTime: bigint;
+}
+
+/** A created container as its monitor holds it. Durable data. */
+export interface Monitored {
+  monitor: ProcessMark;
+  init: ProcessMark;
+}
+
+export interface ExitRecord {
+  /** 0 to 255; 128+n when signal n ended it. */
+  code: number;
+  atNs: bigint;
+}
+
+/**
+ * The process that stands beside a container: it created it, holds its pipes and its log, waits for it and writes its
+ * exit code. It needs no daemon.
+ */
+export interface Monitor {
+  /** Creates the container through `runtime`. Rejects with the runtime's words when that fails; nothing is left then. */
+  create(request: MonitorRequest, signal?: AbortSignal): Promise<Monitored>;
+  /** Resolves when that very monitor has ended, at once when it already has. */
+  ended(monitor: ProcessMark): Promise<void>;
+  /** What the monitor wrote at the container's end; undefined while it has not. */
+  exitOf(id: string): ExitRecord | undefined;
+  /** Forgets the exit record. */
+  forget(id: string): void;
+  /** Makes the monitor open its log file anew. Resolves when the file is there. */
+  reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void>;
+}

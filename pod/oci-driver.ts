@@ -1,0 +1,113 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../ground/fault.ts';
+import type { Limit } from '../ground/limit.ts';
+import { isErrno } from '../native/errno.ts';
+import type { ExitWatcher } from '../native/exits.ts';
+import { run } from '../native/run.ts';
+import { lastRuntimeError, type OciRuntime } from './oci-runtime.ts';
+
+/** No verb of a runtime takes longer than this on a node that works at all. */
+const VERB_TIMEOUT_MS = 60_000;
+
+export interface OciDriverOptions {
+  name: string;
+  path: string;
+  /** Where the runtime keeps its own state. */
+  root: string;
+  systemdCgroup: boolean;
+  exits: ExitWatcher;
+  limit: Limit;
+}
+
+/**
+ * crun and runc share one command line (runc's `man runc`); this drives both. Each verb is one child with a log file
+ * of its own, from which a failure's words are read.
+ */
+export class OciDriver implements OciRuntime {
+  readonly name: string;
+  readonly path: string;
+  readonly globalArgs: readonly string[];
+  readonly #root: string;
+  readonly #exits: ExitWatcher;
+  readonly #limit: Limit;
+  #verbs = 0;
+
+  constructor(options: OciDriverOptions) {
+    this.name = options.name;
+    this.path = options.path;
+    this.#root = options.root;
+    this.#exits = options.exits;
+    this.#limit = options.limit;
+    mkdirSync(join(this.#root, 'logs'), { recursive: true, mode: 0o700 });
+    this.globalArgs = [`--root=${this.#root}`, ...(options.systemdCgroup ? ['--systemd-cgroup'] : [])];
+  }
+
+  async create(id: string, bundle: string, pidFile: string, signal?: AbortSignal): Promise<void> {
+    await this.#verb('create', ['--bundle', bundle, '--pid-file', pidFile, id], id, signal);
+  }
+
+  async start(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#verb('start', [id], id, signal);
+  }
+
+  async delete(id: string, options: { force?: boolean } = {}): Promise<void> {
+    try {
+      await this.#verb('delete', options.force === true ? ['--force', id] : [id], id);
+    } catch (error) {
+      if (
+        error instanceof Fault &&
+        /does not exist|No such file or directory|cannot open/.test(error.message)
+      )
+        return;
+      throw error;
+    }
+  }
+
+  exec(id: string, processFile: string, log: string): { path: string; argv: string[] } {
+    return {
+      path: this.path,
+      argv: [this.path, ...this.globalArgs, ...logFlags(log), 'exec', '--process', processFile, id],
+    };
+  }
+
+  async #verb(verb: string, args: string[], id: string, signal?: AbortSignal): Promise<void> {
+    const log = join(this.#root, 'logs', `${id}.${this.#verbs++}`);
+    try {
+      const result = await this.#limit.run(
+        () =>
+          run(this.#exits, {
+            path: this.path,
+            argv: [this.path, ...this.globalArgs, ...logFlags(log), verb, ...args],
+            timeoutMs: VERB_TIMEOUT_MS,
+            signal,
+            drainMs: 0,
+          }),
+        signal,
+      );
+      if (result.code === 0) return;
+      signal?.throwIfAborted();
+      const words = lastRuntimeError(readLog(log)) ?? result.stderr.toString().trim();
+      throw new Fault(
+        'internal',
+        `${this.name} ${verb} failed with code ${result.code}: ${words || 'it gave no reason'}`,
+      );
+    } finally {
+      rmSync(log, { force: true });
+    }
+  }
+}
+
+function logFlags(log: string): string[] {
+  return [`--log=${log}`, '--log-format=json'];
+}
+
+/** The log's text; empty when the runtime wrote none. */
+export function readLog(log: string): string {
+  try {
+    return readFileSync(log, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return '';
+    throw error;
+  }
+}

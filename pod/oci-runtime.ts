@@ -1,0 +1,38 @@
+/**
+ * An OCI runtime (crun, runc) as Berth uses it: it makes, starts, joins and unmakes containers. It is never asked
+ * about state (that comes from pidfd, cgroup and exit record) and never kills (pidfd and cgroup do).
+ */
+export interface OciRuntime {
+  /** The handler's name: `crun`. */
+  readonly name: string;
+  /** Absolute path of the executable. */
+  readonly path: string;
+  /** Arguments before the verb. The monitor gives them to the runtime when it creates a container. */
+  readonly globalArgs: readonly string[];
+  /** Creates a container without a monitor (a sandbox's pause). The pid is in `pidFile` afterwards. */
+  create(id: string, bundle: string, pidFile: string, signal?: AbortSignal): Promise<void>;
+  /** Lets the created process run. Rejects with the runtime's own words when it cannot. */
+  start(id: string, signal?: AbortSignal): Promise<void>;
+  /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */
+  delete(id: string, options?: { force?: boolean }): Promise<void>;
+  /** The command that runs one more process inside; the caller owns its pipes. Failures of the runtime itself are in `log`. */
+  exec(id: string, processFile: string, log: string): { path: string; argv: string[] };
+}
+
+/** What a runtime wrote to its log (JSON lines, `--log-format json`): the last error's text, or undefined. */
+export function lastRuntimeError(log: string): string | undefined {
+  let found: string | undefined;
+  for (const line of log.split('\n')) {
+    if (line === '') continue;
+    try {
+      const entry: unknown = JSON.parse(line);
+      if (entry === null || typeof entry !== 'object' || !('msg' in entry)) continue;
+      const level = 'level' in entry ? entry.level : 'error';
+      if (level === 'error' || level === 'fatal' || found === undefined) found = String(entry.msg);
+    } catch {
+      // Not JSON: a runtime that died before it had read its flags writes plain text.
+      found = line;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,227 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../ground/clock.ts';
+import { Limit } from '../ground/limit.ts';
+import type { Log } from '../ground/log.ts';
+import type { RecordStore } from '../ground/records.ts';
+import type { StageSink } from '../ground/stages.ts';
+import type { Images } from '../image/images.ts';
+import type { ExitWatcher } from '../native/exits.ts';
+import { bindMount, makePrivate, mounts } from '../native/mount.ts';
+import { setSubreaper } from '../native/namespaces.ts';
+import { findExecutable } from '../native/spawn.ts';
+import type { PodNetwork } from '../network/pod-network.ts';
+import { containerCgroup } from './cgroup/paths.ts';
+import { Conmon } from './conmon.ts';
+import { checkContainerRecord, type Container } from './container.ts';
+import { createContainer } from './container-create.ts';
+import { registerContainerDebts } from './container-release.ts';
+import { removeContainer } from './container-remove.ts';
+import { startContainer } from './container-start.ts';
+import { stopContainer } from './container-stop.ts';
+import { containerView, listContainers } from './container-view.ts';
+import { Debts, type DebtRecord } from './debts.ts';
+import { Directory } from './directory.ts';
+import { execSync } from './exec-sync.ts';
+import { probeRuntime } from './handler-probe.ts';
+import { Handlers, type Handler } from './handlers.ts';
+import { reopenLog } from './log-reopen.ts';
+import { OciDriver } from './oci-driver.ts';
+import type { Parts } from './parts.ts';
+import { PodPaths } from './paths.ts';
+import type { Census, Pods } from './pods.ts';
+import { recover } from './recovery.ts';
+import { Reservations } from './reservations.ts';
+import { checkSandboxRecord, type Sandbox } from './sandbox.ts';
+import { InprocessSandboxMaker } from './sandbox-maker-inprocess.ts';
+import { OciSandboxMaker } from './sandbox-maker-oci.ts';
+import { registerSandboxDebts } from './sandbox-release.ts';
+import { removeSandbox } from './sandbox-remove.ts';
+import { runSandbox } from './sandbox-run.ts';
+import { stopSandbox } from './sandbox-stop.ts';
+import { listSandboxes, sandboxView } from './sandbox-view.ts';
+import type { PodSettings } from './settings.ts';
+import { containerStats, listContainerStats } from './stats.ts';
+
+const REAP_INTERVAL_MS = 1_000;
+
+export interface OpenPodsOptions {
+  /** State directory, on a tmpfs on most nodes. */
+  state: string;
+  settings: PodSettings;
+  records: RecordStore;
+  exits: ExitWatcher;
+  images: Images;
+  network: PodNetwork;
+  stages: StageSink & { inFlight(): Census['inFlight'] };
+  clock: Clock;
+  log: Log;
+  /** The kernel's boot id: another one than last time means that nothing lives any more. */
+  bootId: string;
+}
+
+/**
+ * Opens the pod room: probes the handlers, takes up what an earlier run left, and resolves when List is right.
+ * `cleaning` of the result settles when the remains of the earlier run are gone.
+ */
+export async function openPods(options: OpenPodsOptions): Promise<Pods & { cleaning: Promise<void> }> {
+  const { settings, records, log, clock } = options;
+  const paths = new PodPaths(options.state);
+  keepMountsPrivate(paths.state);
+  for (const dir of [paths.sandboxes, paths.netns, paths.containers])
+    mkdirSync(dir, { recursive: true, mode: 0o711 });
+  setSubreaper();
+  const parts: Parts = {
+    settings,
+    paths,
+    clock,
+    log,
+    stages: options.stages,
+    exits: options.exits,
+    images: options.images,
+    network: options.network,
+    monitor: new Conmon({
+      path: findExecutable(settings.conmonPath) ?? settings.conmonPath,
+      exitsDir: paths.exits,
+      exits: options.exits,
+      systemdCgroup: settings.cgroupDriver === 'systemd',
+    }),
+    handlers: await openHandlers(options, paths),
+    debts: new Debts(records.table<DebtRecord>('debts'), clock, log),
+    sandboxRecords: records.table('sandboxes', checkSandboxRecord),
+    containerRecords: records.table('containers', checkContainerRecord),
+    sandboxes: new Directory<Sandbox>('sandbox'),
+    containers: new Directory<Container>('container'),
+    sandboxReservations: new Reservations(),
+    containerReservations: new Reservations(),
+  };
+  registerSandboxDebts(parts);
+  registerContainerDebts(parts);
+  const rebooted = noteBoot(records, options.bootId);
+  const { ready, cleaning } = recover(parts, rebooted);
+  await ready;
+  const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS);
+  reaper.unref();
+  return { ...podsOf(parts, options), cleaning, close: () => close(parts, reaper) };
+}
+
+/** Mounts below the state directory must not spread to pods that mount the node's root, nor theirs to it. */
+function keepMountsPrivate(state: string): void {
+  mkdirSync(state, { recursive: true });
+  chmodSync(state, 0o711);
+  if (!mounts().some(({ target }) => target === state)) bindMount(state, state);
+  makePrivate(state);
+}
+
+/** Whether the node was booted since the last run. */
+function noteBoot(records: RecordStore, bootId: string): boolean {
+  const table = records.table<{ bootId: string }>('node');
+  const before = table.get('boot')?.bootId;
+  if (before !== bootId) table.put('boot', { bootId });
+  return before !== undefined && before !== bootId;
+}
+
+async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<Handlers> {
+  const { settings, exits, log } = options;
+  const limit = new Limit(Math.max(settings.maxRuntimeChildren, availableParallelism()));
+  const inprocess = await InprocessSandboxMaker.start({ exits, state: paths.state });
+  const handlers = await Promise.all(
+    Object.entries(settings.handlers).map(async ([name, { path, sandbox }]): Promise<Handler> => {
+      const runtime = new OciDriver({
+        name,
+        path: findExecutable(path) ?? path,
+        root: join(paths.oci, name),
+        systemdCgroup: settings.cgroupDriver === 'systemd',
+        exits,
+        limit,
+      });
+      const { cgroupDriver, cgroupParent } = settings;
+      const found = await probeRuntime(runtime, { exits, scratch: paths.state, cgroupDriver, cgroupParent });
+      const maker =
+        sandbox === 'inprocess'
+          ? inprocess
+          : new OciSandboxMaker({
+              runtime,
+              exits,
+              state: join(paths.state, 'pauses'),
+              cgroupsPath: (id) => containerCgroup(cgroupDriver, cgroupParent, `pause-${id}`),
+            });
+      return { status: { name, path: runtime.path, isDefault: false, ...found }, runtime, maker };
+    }),
+  );
+  return new Handlers(handlers, chooseDefault(handlers, settings, log));
+}
+
+/** The configured default when it works or was named on purpose; else the first that works. */
+function chooseDefault(handlers: Handler[], settings: PodSettings, log: Log): string {
+  const wanted = handlers.find(({ status }) => status.name === settings.defaultHandler);
+  const chosen =
+    wanted?.status.usable === true || settings.defaultHandlerNamed
+      ? wanted
+      : (handlers.find(({ status }) => status.usable) ?? wanted);
+  for (const { status } of handlers) {
+    if (!status.usable)
+      log.warn({ handler: status.name, reason: status.reason }, 'handler cannot be used on this host');
+  }
+  if (chosen !== undefined && chosen !== wanted) {
+    log.warn(
+      { handler: chosen.status.name, instead: settings.defaultHandler },
+      'taking another default handler',
+    );
+  }
+  if (chosen !== undefined) chosen.status.isDefault = true;
+  return chosen?.status.name ?? settings.defaultHandler;
+}
+
+function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
+  return {
+    runSandbox: (config, handler, signal) => runSandbox(parts, config, handler, signal),
+    stopSandbox: (id, signal) => stopSandbox(parts, id, signal),
+    removeSandbox: (id, signal) => removeSandbox(parts, id, signal),
+    sandbox: (id) => sandboxView(parts, parts.sandboxes.find(id)),
+    listSandboxes: (filter = { labels: {} }) => listSandboxes(parts, filter),
+    createContainer: (sandboxId, config, sandboxConfig, signal) =>
+      createContainer(parts, sandboxId, config, sandboxConfig, signal),
+    startContainer: (id, signal) => startContainer(parts, id, signal),
+    stopContainer: (id, graceSeconds, signal) => stopContainer(parts, id, graceSeconds, signal),
+    removeContainer: (id, signal) => removeContainer(parts, id, signal),
+    container: (id) => containerView(parts, parts.containers.find(id)),
+    listContainers: (filter = { labels: {} }) => listContainers(parts, filter),
+    execSync: (id, command, timeout, signal) => execSync(parts, id, command, timeout, signal),
+    reopenLog: (id, signal) => reopenLog(parts, id, signal),
+    containerStats: (id) => containerStats(parts, parts.containers.find(id)),
+    listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
+    handlers: () => parts.handlers.list(),
+    cgroupDriver: () => parts.settings.cgroupDriver,
+    census: () => census(parts, options),
+  };
+}
+
+function census(parts: Parts, options: OpenPodsOptions): Census {
+  const sandboxes = { ready: 0, notready: 0 };
+  for (const sandbox of parts.sandboxes.values()) sandboxes[sandbox.ready ? 'ready' : 'notready']++;
+  const containers = { created: 0, running: 0, exited: 0, unknown: 0 };
+  for (const container of parts.containers.values()) containers[container.state]++;
+  return {
+    sandboxes,
+    containers,
+    inFlight: options.stages.inFlight(),
+    debts: parts.debts.open.map(({ owner, kind, sinceNs, tries, lastError }) => ({
+      id: owner,
+      kind,
+      since: new Date(Number(sinceNs / 1_000_000n)).toISOString(),
+      tries,
+      lastError,
+    })),
+    quarantined: options.records.quarantined,
+    children: parts.exits.watching,
+  };
+}
+
+async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
+  clearInterval(reaper);
+  parts.debts.close();
+  const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));
+  await Promise.all([...makers].map((maker) => maker.close()));
+}

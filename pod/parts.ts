@@ -1,0 +1,37 @@
+import type { Clock } from '../ground/clock.ts';
+import type { Log } from '../ground/log.ts';
+import type { RecordTable } from '../ground/records.ts';
+import type { StageSink } from '../ground/stages.ts';
+import type { Images } from '../image/images.ts';
+import type { ExitWatcher } from '../native/exits.ts';
+import type { PodNetwork } from '../network/pod-network.ts';
+import type { Container, ContainerRecord } from './container.ts';
+import type { Debts } from './debts.ts';
+import type { Directory } from './directory.ts';
+import type { Handlers } from './handlers.ts';
+import type { Monitor } from './monitor.ts';
+import type { PodPaths } from './paths.ts';
+import type { PodSettings } from './settings.ts';
+import type { Reservations } from './reservations.ts';
+import type { Sandbox, SandboxRecord } from './sandbox.ts';
+
+/** What the operations on pods work with: the parts of the house, put together once at start. */
+export interface Parts {
+  readonly settings: PodSettings;
+  readonly paths: PodPaths;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stages: StageSink;
+  readonly exits: ExitWatcher;
+  readonly images: Images;
+  readonly network: PodNetwork;
+  readonly monitor: Monitor;
+  readonly handlers: Handlers;
+  readonly debts: Debts;
+  readonly sandboxRecords: RecordTable<SandboxRecord>;
+  readonly containerRecords: RecordTable<ContainerRecord>;
+  readonly sandboxes: Directory<Sandbox>;
+  readonly containers: Directory<Container>;
+  readonly sandboxReservations: Reservations;
+  readonly containerReservations: Reservations;
+}

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+
+/**
+ * Where the pod room keeps its files. All of it lies below the state directory (a tmpfs on most nodes): nothing of it
+ * outlives a reboot, and none of it is a truth of its own: the records are.
+ *
+ * ```
+ * state/sandboxes/<id>/{resolv.conf,hostname,hosts,shm}   one sandbox
+ * state/netns/<id>                                         pin of its network namespace
+ * state/containers/<id>/{config.json,rootfs,ctl,attach}    one container: the OCI bundle, the monitor's sockets
+ * state/exits/<id>                                         exit code, written by the monitor
+ * state/oci/<handler>/                                     the OCI runtime's own state
+ * ```
+ */
+export class PodPaths {
+  readonly state: string;
+  readonly sandboxes: string;
+  readonly netns: string;
+  readonly containers: string;
+  readonly exits: string;
+  readonly oci: string;
+
+  constructor(state: string) {
+    this.state = state;
+    this.sandboxes = join(state, 'sandboxes');
+    this.netns = join(state, 'netns');
+    this.containers = join(state, 'containers');
+    this.exits = join(state, 'exits');
+    this.oci = join(state, 'oci');
+  }
+
+  sandbox(id: string): string {
+    return join(this.sandboxes, id);
+  }
+
+  shm(sandboxId: string): string {
+    return join(this.sandboxes, sandboxId, 'shm');
+  }
+
+  netnsPin(sandboxId: string): string {
+    return join(this.netns, sandboxId);
+  }
+
+  bundle(containerId: string): string {
+    return join(this.containers, containerId);
+  }
+
+  rootfs(containerId: string): string {
+    return join(this.containers, containerId, 'rootfs');
+  }
+
+  exit(containerId: string): string {
+    return join(this.exits, containerId);
+  }
+}

@@ -1,0 +1,163 @@
+import { mkdirSync } from 'node:fs';
+import { Fault, messageOf } from '../ground/fault.ts';
+import { inStages, type Progress } from '../ground/progress.ts';
+import { mountTmpfs } from '../native/mount.ts';
+import { createPodCgroup, joinPodCgroup } from './cgroup/pod-cgroup.ts';
+import type { SandboxConfig } from './config.ts';
+import { newId, shortId } from './directory.ts';
+import { writePodFiles } from './files.ts';
+import type { Handler } from './handlers.ts';
+import type { Parts } from './parts.ts';
+import { ownNamespaces, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
+import {
+  attachRequest,
+  cgroupParent,
+  releaseSandbox,
+  sandboxHostname,
+  sandboxRequest,
+} from './sandbox-release.ts';
+import { removeSandbox } from './sandbox-remove.ts';
+import { checkSysctls } from './sysctls.ts';
+import { watchSandbox } from './sandbox-watch.ts';
+
+/** Size of a pod's /dev/shm, as the peers give it. */
+const SHM_BYTES = 64 * 1024 * 1024;
+
+/**
+ * RunPodSandbox: makes a pod's namespaces, pause, network and cgroup, and answers with its id. A second call with the
+ * same name and attempt joins the running one. When it fails nothing is left, or what is left can be seen and removed.
+ * Throws `invalid` for a configuration or handler that cannot be served, `exists` for a taken name.
+ */
+export async function runSandbox(
+  parts: Parts,
+  config: SandboxConfig,
+  handlerName: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const handler = parts.handlers.pick(handlerName);
+  checkSandboxConfig(config);
+  const name = sandboxName(config);
+  return parts.sandboxReservations.create(
+    name,
+    () => {
+      const holder = [...parts.sandboxes.values()].find((sandbox) => sandbox.name === name);
+      if (holder === undefined) return undefined;
+      const { adoptable } = holder;
+      holder.adoptable = false;
+      return { id: holder.id, adoptable };
+    },
+    () => makeSandbox(parts, config, handler, AbortSignal.timeout(parts.settings.createTimeoutMs)),
+    (id) => keepForAdoption(parts, id),
+    signal,
+  );
+}
+
+function checkSandboxConfig(config: SandboxConfig): void {
+  const { security } = config;
+  if (security.namespaces.userns !== undefined && security.namespaces.userns.mode !== 'node') {
+    throw new Fault('unimplemented', 'User namespaces for pods are not served yet');
+  }
+  if (security.selinux !== undefined && Object.values(security.selinux).some((part) => part !== '')) {
+    throw new Fault('unimplemented', 'SELinux labels for pods are not served');
+  }
+  const own = ownNamespaces(config);
+  checkSysctls(config.sysctls, own);
+  if (
+    !own.net &&
+    config.portMappings.some(({ hostPort, containerPort }) => hostPort > 0 && hostPort !== containerPort)
+  ) {
+    throw new Fault(
+      'invalid',
+      "A pod on the node's network cannot map a host port to another container port",
+    );
+  }
+}
+
+async function makeSandbox(
+  parts: Parts,
+  config: SandboxConfig,
+  handler: Handler,
+  signal: AbortSignal,
+): Promise<string> {
+  const record: SandboxRecord = {
+    id: newId(),
+    handler: handler.status.name,
+    config,
+    phase: 'creating',
+    createdAtNs: parts.clock.nowNs(),
+    released: false,
+  };
+  const sandbox = new Sandbox(record);
+  return inStages(parts.stages, 'RunPodSandbox', record.id, sandbox.subject, async (at) => {
+    await at.stage('reserve', () => parts.sandboxes.add(sandbox));
+    try {
+      await at.stage('record', () => parts.sandboxRecords.put(record.id, record));
+      await buildSandbox(parts, at, sandbox, handler, signal);
+    } catch (error) {
+      await unmakeSandbox(parts, sandbox, error);
+      throw error;
+    }
+    return record.id;
+  });
+}
+
+async function buildSandbox(
+  parts: Parts,
+  at: Progress,
+  sandbox: Sandbox,
+  handler: Handler,
+  signal: AbortSignal,
+): Promise<void> {
+  const { record } = sandbox;
+  const { id, config } = record;
+  const own = ownNamespaces(config);
+  await at.stage('sandbox', async () => {
+    if (config.logDirectory !== '') mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
+    mkdirSync(parts.paths.sandbox(id), { mode: 0o711 });
+    writePodFiles(parts.paths.sandbox(id), { hostname: sandboxHostname(config), dns: config.dns });
+    if (own.ipc) {
+      mkdirSync(parts.paths.shm(id), { mode: 0o1777 });
+      mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}`);
+    }
+    record.cgroup = createPodCgroup(cgroupParent(parts, config));
+    record.made = await handler.maker.make(sandboxRequest(parts, record), signal);
+  });
+  const joined = joinPodCgroup(record.cgroup!, record.made!.pid);
+  // Awaited at the commit; until then the network may fail first, and that is the error to tell.
+  joined.catch(() => {});
+  if (own.net) {
+    await at.stage('network', async () => {
+      record.attachment = await parts.network.attach(attachRequest(parts, record), signal);
+    });
+  }
+  await at.stage('commit', async () => {
+    await joined;
+    if (!handler.maker.alive(record.made!)) throw new Fault('internal', 'The pause process ended at once');
+    record.phase = 'ready';
+    parts.sandboxRecords.put(id, record);
+  });
+  watchSandbox(parts, sandbox);
+}
+
+/** Undoes a create that failed. When even that failed the sandbox stays visible as not ready, so that it can be removed. */
+async function unmakeSandbox(parts: Parts, sandbox: Sandbox, error: unknown): Promise<void> {
+  parts.log.warn({ sandbox: sandbox.id, error: messageOf(error) }, 'sandbox could not be made');
+  await releaseSandbox(parts, sandbox.record);
+  parts.sandboxRecords.delete(sandbox.id);
+  parts.sandboxes.delete(sandbox.id);
+}
+
+/** Nobody waited for this sandbox: the retry of the call gets it, or it goes away untouched. */
+function keepForAdoption(parts: Parts, id: string): void {
+  const sandbox = parts.sandboxes.lookup(id);
+  if (sandbox === undefined) return;
+  sandbox.adoptable = true;
+  const timer = setTimeout(() => {
+    if (!sandbox.adoptable || sandbox.containers.size > 0) return;
+    parts.log.info({ sandbox: shortId(id) }, 'nobody asked again for this sandbox: removing it');
+    removeSandbox(parts, id).catch((error: unknown) => {
+      parts.log.warn({ sandbox: id, error: messageOf(error) }, 'could not remove the sandbox');
+    });
+  }, parts.settings.adoptionMs);
+  timer.unref();
+}
