@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, posix } from 'node:path';
 
 /** What a rule found: the file, the line (1-based; 0 for the whole file) and a sentence. */
 export interface Violation {
@@ -29,23 +28,26 @@ export class SourceTree {
   }
 
   /**
-   * All files of the repository at `root` that git tracks or would track (ignored ones are left out), without those
-   * above 2 MB and binary ones. Without git (a release archive) `.gitignore` is unknown: throws.
+   * All text files below `root`, without what `.gitignore` names, without `.git` and without files above 2 MB. A
+   * line of `.gitignore` is understood as a name, with `*` for any characters and without a path.
    */
   static fromDisk(root: string): SourceTree {
-    const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: root,
-      encoding: 'utf8',
-      maxBuffer: 64 << 20,
-    });
-    const paths = listed.split('\0').filter((path) => path !== '' && existsSync(join(root, path)));
+    const ignored = [
+      '.git',
+      ...readFileSync(join(root, '.gitignore'), 'utf8').split('\n').filter(Boolean),
+    ].map((line) => new RegExp(`^${line.replace(/\/$/, '').replace(/\./g, '\\.').replace(/\*/g, '.*')}$`));
     const files: [string, string][] = [];
-    for (const path of paths) {
-      const file = join(root, path);
-      if (!statSync(file).isFile() || statSync(file).size > 2 << 20) continue;
-      const bytes = readFileSync(file);
-      if (!bytes.includes(0)) files.push([path, bytes.toString('utf8')]);
-    }
+    const visit = (directory: string): void => {
+      for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
+        if (ignored.some((pattern) => pattern.test(entry.name))) continue;
+        const path = posix.join(directory, entry.name);
+        if (entry.isDirectory()) visit(path);
+        if (!entry.isFile() || statSync(join(root, path)).size > 2 << 20) continue;
+        const bytes = readFileSync(join(root, path));
+        if (!bytes.includes(0)) files.push([path, bytes.toString('utf8')]);
+      }
+    };
+    visit('');
     return new SourceTree(files);
   }
 
