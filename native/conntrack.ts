@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { E, ErrnoError } from './errno.ts';
 import { O, OwnedFd } from './fd.ts';
-import { bind, check, lastErrno } from './libc.ts';
+import { bind, check } from './libc.ts';
+import { AF_INET, AF_INET6, align4, attribute, attributes, nested } from './netlink-attributes.ts';
 
 /**
  * The kernel's table of tracked connections through ctnetlink (linux/netfilter/nfnetlink_conntrack.h), in the
@@ -32,11 +33,13 @@ const TUPLE_PROTO = 2;
 const PROTO_NUM = 1;
 const PROTO_DST_PORT = 3;
 const FAMILIES = {
-  4: { number: 2, source: 1, destination: 2 },
-  6: { number: 10, source: 3, destination: 4 },
+  4: { number: AF_INET, source: 1, destination: 2 },
+  6: { number: AF_INET6, source: 3, destination: 4 },
 } as const;
 /** Message header and struct nfgenmsg. */
 const HEAD = 16 + 4;
+
+const NOTHING = Buffer.alloc(0);
 
 export const IPPROTO_UDP = 17;
 
@@ -68,45 +71,46 @@ export async function deleteFlows(family: 4 | 6, matches: (flow: Flow) => boolea
   const part = Buffer.alloc(32 * 1024);
   let deleted = 0;
   for (;;) {
-    const size = check('recv conntrack', recv(table.fd, part, part.length, 0));
+    const size = check('receive conntrack', recv(table.fd, part, part.length, 0));
     for (const { type, body } of messages(part.subarray(0, size))) {
       if (type === NLMSG_DONE) return deleted;
       if (type === NLMSG_ERROR) throw new ErrnoError('dump conntrack', -body.readInt32LE(0));
-      const attributes = attributesOf(body.subarray(4));
-      const flow = readFlow(family, attributes);
-      if (flow !== undefined && matches(flow) && deleteFlow(deletions.fd, family, attributes)) deleted++;
+      const entry = attributes(body.subarray(4));
+      const flow = readFlow(family, entry);
+      if (flow !== undefined && matches(flow) && deleteFlow(deletions.fd, family, entry)) deleted++;
     }
     await setImmediate();
   }
 }
 
-function readFlow(family: 4 | 6, attributes: Map<number, Buffer>): Flow | undefined {
-  const original = attributes.get(CTA_TUPLE_ORIG);
-  const reply = attributes.get(CTA_TUPLE_REPLY);
+function readFlow(family: 4 | 6, entry: Map<number, Buffer>): Flow | undefined {
+  const original = entry.get(CTA_TUPLE_ORIG);
+  const reply = entry.get(CTA_TUPLE_REPLY);
   if (original === undefined || reply === undefined) return undefined;
-  const tuple = attributesOf(original);
-  const ip = attributesOf(tuple.get(TUPLE_IP) ?? Buffer.alloc(0));
-  const proto = attributesOf(tuple.get(TUPLE_PROTO) ?? Buffer.alloc(0));
-  const replyIp = attributesOf(attributesOf(reply).get(TUPLE_IP) ?? Buffer.alloc(0));
+  const tuple = attributes(original);
+  const ip = attributes(tuple.get(TUPLE_IP) ?? NOTHING);
+  const proto = attributes(tuple.get(TUPLE_PROTO) ?? NOTHING);
+  const replyIp = attributes(attributes(reply).get(TUPLE_IP) ?? NOTHING);
   const { source, destination } = FAMILIES[family];
   return {
     protocol: proto.get(PROTO_NUM)?.[0] ?? 0,
-    destination: ip.get(destination) ?? Buffer.alloc(0),
+    destination: ip.get(destination) ?? NOTHING,
     // Protocols without ports have none here.
     destinationPort: proto.get(PROTO_DST_PORT)?.readUInt16BE(0) ?? 0,
-    replySource: replyIp.get(source) ?? Buffer.alloc(0),
+    replySource: replyIp.get(source) ?? NOTHING,
   };
 }
 
 /** False when it is gone already. */
-function deleteFlow(fd: number, family: 4 | 6, attributes: Map<number, Buffer>): boolean {
-  const named = [CTA_TUPLE_ORIG, CTA_ZONE].flatMap((type) => {
-    const value = attributes.get(type);
-    return value === undefined ? [] : [attribute(type, value)];
-  });
+function deleteFlow(fd: number, family: 4 | 6, entry: Map<number, Buffer>): boolean {
+  const zone = entry.get(CTA_ZONE);
+  const named = [
+    nested(CTA_TUPLE_ORIG, entry.get(CTA_TUPLE_ORIG) ?? NOTHING),
+    ...(zone === undefined ? [] : [attribute(CTA_ZONE, zone)]),
+  ];
   transmit(fd, message(CT_DELETE, NLM_F_ACK, family, named));
   const answer = Buffer.alloc(4096);
-  const size = check('recv conntrack', recv(fd, answer, answer.length, 0));
+  const size = check('receive conntrack', recv(fd, answer, answer.length, 0));
   const [first] = messages(answer.subarray(0, size));
   const errno = first === undefined ? 0 : -first.body.readInt32LE(0);
   if (errno !== 0 && errno !== E.ENOENT) throw new ErrnoError('delete conntrack', errno);
@@ -114,7 +118,7 @@ function deleteFlow(fd: number, family: 4 | 6, attributes: Map<number, Buffer>):
 }
 
 function transmit(fd: number, bytes: Buffer): void {
-  if (send(fd, bytes, bytes.length, 0) < 0) throw new ErrnoError('send conntrack', lastErrno());
+  check('send conntrack', send(fd, bytes, bytes.length, 0));
 }
 
 function message(type: number, flags: number, family: 4 | 6, attributes: Buffer[]): Buffer {
@@ -127,33 +131,11 @@ function message(type: number, flags: number, family: 4 | 6, attributes: Buffer[
   return whole;
 }
 
-/** A nested attribute: the flag is how the kernel tells it. */
-function attribute(type: number, value: Buffer): Buffer {
-  const nested = type === CTA_TUPLE_ORIG ? 0x8000 : 0;
-  const whole = Buffer.alloc((4 + value.length + 3) & ~3);
-  whole.writeUInt16LE(4 + value.length, 0);
-  whole.writeUInt16LE(type | nested, 2);
-  value.copy(whole, 4);
-  return whole;
-}
-
 function* messages(bytes: Buffer): Generator<{ type: number; body: Buffer }> {
   for (let at = 0; at + 16 <= bytes.length;) {
     const length = bytes.readUInt32LE(at);
     if (length < 16) return;
     yield { type: bytes.readUInt16LE(at + 4), body: bytes.subarray(at + 16, at + length) };
-    at += (length + 3) & ~3;
+    at += align4(length);
   }
-}
-
-function attributesOf(bytes: Buffer): Map<number, Buffer> {
-  const found = new Map<number, Buffer>();
-  for (let at = 0; at + 4 <= bytes.length;) {
-    const length = bytes.readUInt16LE(at);
-    if (length < 4) break;
-    // The two highest bits are flags.
-    found.set(bytes.readUInt16LE(at + 2) & 0x3fff, bytes.subarray(at + 4, at + length));
-    at += (length + 3) & ~3;
-  }
-  return found;
 }

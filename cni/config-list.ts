@@ -1,0 +1,86 @@
+import { Fault } from '../ground/fault.ts';
+
+export type JsonObject = Record<string, unknown>;
+
+/** The versions of the CNI specification that this room speaks, the oldest first. */
+export const CNI_VERSIONS = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+export type CniVersion = (typeof CNI_VERSIONS)[number];
+
+/** A network configuration list (CNI specification, section 1): plugins that one after the other make a network. */
+export interface ConfigList {
+  name: string;
+  cniVersion: CniVersion;
+  /** CHECK must not be called. */
+  disableCheck: boolean;
+  /** GC must not be called. */
+  disableGC: boolean;
+  /** The plugins' objects as they were written. Each has a `type`. */
+  plugins: (JsonObject & { type: string })[];
+}
+
+/** Whether `version` is `least` or newer. */
+export function versionAtLeast(version: CniVersion, least: CniVersion): boolean {
+  return CNI_VERSIONS.indexOf(version) >= CNI_VERSIONS.indexOf(least);
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads the text of a `.conflist` file, or of a `.conf` file that holds a single plugin: that becomes a list of one.
+ * `file` names it in errors. Throws Fault `invalid`.
+ */
+export function parseConfigList(text: string, file: string): ConfigList {
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new Fault('invalid', what, { subject: `CNI configuration ${file}`, cause });
+  };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    return refuse('Not JSON', cause);
+  }
+  if (!isJsonObject(parsed)) return refuse('Not a JSON object');
+  const { name, plugins } = parsed;
+  if (typeof name !== 'string' || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
+    return refuse(`${JSON.stringify(name) ?? 'nothing'} is no network name`);
+  const cniVersion = bestVersion(parsed);
+  if (cniVersion === undefined)
+    return refuse(
+      `cniVersion ${JSON.stringify(parsed['cniVersion']) ?? '(none)'} is none of ${CNI_VERSIONS.join(', ')}`,
+    );
+  if (plugins !== undefined && !Array.isArray(plugins)) return refuse('plugins is no list');
+  // A lone plugin says its name and version itself, and type instead of plugins.
+  const members: unknown[] = plugins ?? (parsed['type'] === undefined ? [] : [parsed]);
+  if (members.length === 0) return refuse('It lists no plugins');
+  return {
+    name,
+    cniVersion,
+    disableCheck: isTrue(parsed['disableCheck']),
+    disableGC: isTrue(parsed['disableGC']),
+    plugins: members.map((plugin, index) => {
+      const type = isJsonObject(plugin) ? plugin['type'] : undefined;
+      // The type is looked up as a file name in the plugin directories: it must not lead out of them.
+      if (
+        !isJsonObject(plugin) ||
+        typeof type !== 'string' ||
+        !/^[^/\0]+$/.test(type) ||
+        /^\.\.?$/.test(type)
+      )
+        return refuse(`plugin ${index} has no usable type: ${JSON.stringify(type) ?? '(none)'}`);
+      return { ...plugin, type };
+    }),
+  };
+}
+
+/** `cniVersions` (1.1.0) may offer more than `cniVersion`: the newest that we speak. */
+function bestVersion(list: JsonObject): CniVersion | undefined {
+  const more: unknown[] = Array.isArray(list['cniVersions']) ? list['cniVersions'] : [];
+  return CNI_VERSIONS.findLast((version) => version === list['cniVersion'] || more.includes(version));
+}
+
+/** The specification allows the text "true" as well. */
+function isTrue(value: unknown): boolean {
+  return value === true || value === 'true';
+}

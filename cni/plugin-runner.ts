@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { Fault, type FaultKind } from '../ground/fault.ts';
+import type { ExitWatcher } from '../native/exits.ts';
+import { run, type RunResult } from '../native/run.ts';
+import { findExecutable } from '../native/spawn.ts';
+import { isJsonObject, type JsonObject } from './config-list.ts';
+
+export type Verb = 'ADD' | 'DEL' | 'CHECK' | 'VERSION' | 'STATUS' | 'GC';
+
+/** One run of a plugin (CNI specification, section 2). */
+export interface PluginCall {
+  verb: Verb;
+  type: string;
+  /** What the plugin reads on stdin. */
+  config: JsonObject;
+  /** The CNI_* variables of this verb beside CNI_COMMAND and CNI_PATH. */
+  env: Record<string, string>;
+}
+
+/** What a plugin said when it failed. */
+export class PluginError extends Error {
+  readonly plugin: string;
+  /** Error codes of the specification, section 5: below 100 they are common to all plugins. */
+  readonly code: number;
+  readonly details: string;
+
+  constructor(plugin: string, code: number, msg: string, details: string) {
+    super(`code ${code}: ${msg}${details === '' ? '' : ` (${details})`}`);
+    this.name = 'PluginError';
+    this.plugin = plugin;
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** "Try again later", "the plugin is not available", "... and existing pods may have limited connectivity". */
+const PASSING_CODES = [11, 50, 51];
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** VERSION and STATUS change nothing and wait for nobody. */
+const PROBE_TIMEOUT_MS = 5000;
+const MAX_OUTPUT = 1 << 20;
+
+/** Runs plugins by exec. A plugin that takes too long is killed with its process group. */
+export class PluginRunner {
+  readonly #exits: ExitWatcher;
+  readonly #binDirs: string[];
+  readonly #timeoutMs: number;
+
+  constructor(exits: ExitWatcher, binDirs: string[], timeoutMs = DEFAULT_TIMEOUT_MS) {
+    this.#exits = exits;
+    this.#binDirs = binDirs;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Where the executable of a plugin stands, undefined when no directory has it. */
+  find(type: string): string | undefined {
+    for (const directory of this.#binDirs) {
+      const path = findExecutable(join(directory, type));
+      if (path !== undefined) return path;
+    }
+    return undefined;
+  }
+
+  /**
+   * Runs a plugin and returns what it printed, parsed; undefined when it printed nothing. Throws Fault:
+   * `unavailable` when the executable is missing or the plugin asks to try again later, `deadline` when it took too
+   * long, `internal` when it failed (the cause is a PluginError) or printed no JSON.
+   */
+  async call(call: PluginCall, signal?: AbortSignal): Promise<unknown> {
+    const subject = `CNI plugin ${call.type}`;
+    const path = this.find(call.type);
+    if (path === undefined)
+      throw new Fault('unavailable', 'The executable is missing', {
+        subject,
+        hint: `install it in one of ${this.#binDirs.join(', ')}`,
+      });
+    const env = {
+      ...process.env,
+      ...call.env,
+      CNI_COMMAND: call.verb,
+      CNI_PATH: this.#binDirs.join(':'),
+    };
+    const isProbe = call.verb === 'VERSION' || call.verb === 'STATUS';
+    const timeoutMs = isProbe ? Math.min(PROBE_TIMEOUT_MS, this.#timeoutMs) : this.#timeoutMs;
+    const result = await run(this.#exits, {
+      path,
+      argv: [call.type],
+      env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      stdin: Buffer.from(JSON.stringify(call.config)),
+      maxOutput: MAX_OUTPUT,
+      timeoutMs,
+      signal,
+    });
+    if (result.killed === 'abort') signal?.throwIfAborted();
+    if (result.killed === 'timeout')
+      throw new Fault('deadline', `${call.verb} took more than ${timeoutMs / 1000} s and was killed`, {
+        subject,
+      });
+    if (result.code !== 0) throw failure(call, subject, result);
+    const text = result.stdout.toString();
+    if (text.trim() === '') return undefined;
+    const parsed = parseJson(text);
+    if (parsed === undefined || result.truncated)
+      throw new Fault('internal', `${call.verb} printed what is no JSON: ${excerpt(text)}`, { subject });
+    return parsed;
+  }
+}
+
+function failure(call: PluginCall, subject: string, result: RunResult): Fault {
+  const said = parseJson(result.stdout.toString());
+  if (!isJsonObject(said) || typeof said['msg'] !== 'string') {
+    const what = `${call.verb} ended with code ${result.code} without an error object`;
+    return new Fault('internal', what, {
+      subject,
+      cause: excerpt(result.stderr.toString() + result.stdout.toString()),
+    });
+  }
+  const code = typeof said['code'] === 'number' ? said['code'] : 0;
+  const details = typeof said['details'] === 'string' ? said['details'] : '';
+  const kind: FaultKind = PASSING_CODES.includes(code) ? 'unavailable' : 'internal';
+  const cause = new PluginError(call.type, code, said['msg'], details);
+  return new Fault(kind, `${call.verb} failed`, { subject, cause });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The caller says what it expected and shows the text.
+    return undefined;
+  }
+}
+
+function excerpt(text: string): string {
+  const flat = text.trim().replaceAll(/\s+/g, ' ');
+  return flat.length > 500 ? `${flat.slice(0, 500)}…` : flat;
+}

@@ -1,0 +1,253 @@
+import { randomBytes } from 'node:crypto';
+import { Fault, messageOf } from '../ground/fault.ts';
+import type { Log } from '../ground/log.ts';
+import type { RecordStore } from '../ground/records.ts';
+import { UndoStack } from '../ground/undo.ts';
+import { isErrno } from '../native/errno.ts';
+import { isNsfs } from '../native/namespaces.ts';
+import { Rtnl } from '../native/netlink.ts';
+import { AddressLeases, type Lease } from './address-leases.ts';
+import { forgetUdpFlows } from './host-port-flows.ts';
+import { HostPortClaims } from './host-ports.ts';
+import type { RuleTables } from './iptables.ts';
+import { LeaseSweep } from './lease-sweep.ts';
+import { linkNames } from './link-names.ts';
+import { reapLinks } from './link-reaper.ts';
+import { enableForwarding, enableLocalHostPorts } from './node-sysctls.ts';
+import { NodeRules } from './node-rules.ts';
+import { type BridgeLink, enslave, ensureBridge, makePodLink } from './pod-link.ts';
+import type { AttachRequest, Attachment } from './pod-network.ts';
+import type { PodRange } from './pod-range.ts';
+import type { PodPorts } from './rule-text.ts';
+
+const LINK_PREFIX = 'berth-';
+const LINK_NAME = /^berth-[0-9a-f]{8}$/;
+/** How often the shared parts are looked at, while there are pods. */
+const GUARD_INTERVAL_MS = 60_000;
+
+export interface BridgeOptions {
+  records: RecordStore;
+  log: Log;
+  /** The bridge's name. */
+  bridge: string;
+  /** One of each family: who reads and writes the node's rules. */
+  tables: RuleTables[];
+}
+
+/**
+ * The built-in network: every pod hangs on one bridge with an address from the node's range. It works in the network
+ * namespace that the process is in.
+ *
+ * The order of an attach is: lease and claims (durable), rules, link. So whatever a crash leaves behind is named by a
+ * record, and `gc` finds it. The order of a detach is: rules, claims, lease; the link goes with its namespace, which
+ * the caller drops, and the addresses are free when it is gone (see `LeaseSweep`).
+ */
+export class BridgeNetwork {
+  readonly #log: Log;
+  readonly #name: string;
+  readonly #leases: AddressLeases;
+  readonly #claims: HostPortClaims;
+  readonly #rules: NodeRules;
+  readonly #sweep: LeaseSweep;
+  #ranges: PodRange[] = [];
+  #rtnl: Rtnl | undefined;
+  #prepared: Promise<BridgeLink> | undefined;
+  #guard: NodeJS.Timeout | undefined;
+
+  constructor(options: BridgeOptions) {
+    this.#log = options.log;
+    this.#name = options.bridge;
+    this.#leases = new AddressLeases(options.records);
+    this.#claims = new HostPortClaims(options.records);
+    this.#rules = new NodeRules(options.bridge, options.tables, this.#claims, () => [
+      ...new Set([...this.#ranges.map(({ cidr }) => cidr), ...this.#leases.ranges()]),
+    ]);
+    this.#sweep = new LeaseSweep(this.#leases, reapLinks, options.log);
+  }
+
+  /** Whether the sandbox has anything here. */
+  has(id: string): boolean {
+    return this.#leases.get(id) !== undefined || this.#claims.get(id) !== undefined;
+  }
+
+  /** The ranges that new pods get addresses from. */
+  setRanges(ranges: PodRange[]): void {
+    this.#ranges = ranges;
+    this.#prepared = undefined;
+  }
+
+  /** Makes what all pods share, once; after a failure and after `setRanges` again. */
+  async prepare(): Promise<BridgeLink> {
+    this.#prepared ??= this.#prepare();
+    const prepared = this.#prepared;
+    try {
+      return await prepared;
+    } catch (error) {
+      if (this.#prepared === prepared) this.#prepared = undefined;
+      throw error;
+    }
+  }
+
+  async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+    const bridge = await this.prepare();
+    signal?.throwIfAborted();
+    const { id, hostPorts } = request;
+    const ranges = this.#ranges;
+    const lease = this.#take(id, ranges);
+    const undo = new UndoStack();
+    undo.push('lease', () => this.#giveBack(id, lease));
+    try {
+      if (hostPorts.length > 0) {
+        const claim = { id, addresses: lease.addresses, ports: hostPorts };
+        this.#claims.claim(claim);
+        undo.push('host ports', () => this.#leavePorts(id));
+        enableLocalHostPorts(this.#name, this.#log);
+        await this.#rules.write();
+        await this.#forgetFlows(claim);
+        signal?.throwIfAborted();
+      }
+      const addresses = lease.addresses.map((address, index) => ({ address, range: ranges[index]! }));
+      const plan = { hostName: lease.link, netnsPath: request.netnsPath, addresses };
+      try {
+        makePodLink(this.#socket(), { ...plan, bridge });
+      } catch (error) {
+        // What the kernel says of a bridge that is gone.
+        if (!isErrno(error, 'ENODEV', 'EINVAL')) throw error;
+        if (this.#socket().linkByName(this.#name)?.index === bridge.index) throw error;
+        this.#log.warn({ bridge: this.#name }, 'The bridge was taken away; it is made again');
+        this.#prepared = undefined;
+        makePodLink(this.#socket(), { ...plan, bridge: await this.prepare() });
+      }
+      undo.keep();
+    } catch (error) {
+      for (const { name, error: failure } of await undo.rollback())
+        this.#log.warn({ sandbox: id, step: name, error: messageOf(failure) }, 'A step back has failed');
+      throw error;
+    }
+    this.#watch();
+    const attached: Attachment = {
+      network: 'bridge',
+      addresses: lease.addresses,
+      detail: { link: lease.link, ranges: lease.ranges },
+    };
+    return attached;
+  }
+
+  /** Idempotent. Rejects when rules are left: they stay claimed and are tried again by the next call. */
+  async detach(request: AttachRequest): Promise<void> {
+    const { id, netnsPath } = request;
+    await this.#leavePorts(id);
+    if (this.#leases.get(id) === undefined) return;
+    this.#leases.release(id);
+    this.#sweep.watch(id, isNsfs(netnsPath));
+  }
+
+  /** Takes away all that belongs to sandboxes that are not in `live`, links included. */
+  async gc(live: Set<string>): Promise<void> {
+    for (const [id] of this.#leases.entries()) if (!live.has(id)) this.#leases.release(id);
+    const leaving = this.#claims.ids().filter((id) => !live.has(id));
+    try {
+      await this.#leavePorts(...leaving);
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'Rules of dead sandboxes could not be removed');
+    }
+    const bridge = this.#socket().linkByName(this.#name);
+    const held = this.#leases.entries().filter(([, lease]) => lease.state === 'held');
+    const wanted = new Set(held.map(([, lease]) => lease.link));
+    const stale = this.#socket()
+      .links()
+      .filter((link) => LINK_NAME.test(link.name) && !wanted.has(link.name))
+      // Another Berth may share the namespace: only links on our bridge, and those that our leases name.
+      .filter(
+        (link) =>
+          link.master === bridge?.index || this.#leases.entries().some(([, l]) => l.link === link.name),
+      );
+    await reapLinks(stale.map(({ name }) => name));
+    this.#sweep.now();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#guard);
+    this.#guard = undefined;
+    await this.#sweep.close();
+    this.#rtnl?.close();
+    this.#rtnl = undefined;
+  }
+
+  /** One socket for all: its namespace is the one of the process. */
+  #socket(): Rtnl {
+    this.#rtnl ??= new Rtnl();
+    return this.#rtnl;
+  }
+
+  async #prepare(): Promise<BridgeLink> {
+    for (const family of new Set(this.#ranges.map((range) => range.family)))
+      enableForwarding(family, this.#log);
+    const { made, ...bridge } = ensureBridge(this.#socket(), this.#name, this.#ranges);
+    if (made) {
+      this.#log.info({ bridge: this.#name, mtu: bridge.mtu }, 'Made the bridge for pods');
+      const present = linkNames();
+      const orphans = this.#leases.entries().filter(([, { link }]) => present.has(link));
+      enslave(
+        this.#socket(),
+        bridge.index,
+        orphans.map(([, { link }]) => link),
+      );
+    }
+    if (await this.#rules.ensure()) this.#log.info({ bridge: this.#name }, 'Wrote the rules for pods');
+    if (this.#claims.ids().length > 0) enableLocalHostPorts(this.#name, this.#log);
+    return bridge;
+  }
+
+  #take(id: string, ranges: PodRange[]): Lease {
+    const link = LINK_PREFIX + randomBytes(4).toString('hex');
+    try {
+      return this.#leases.take(id, ranges, link);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== 'exhausted') throw error;
+      // Links that have gone since the last look may have left room.
+      this.#sweep.now();
+      return this.#leases.take(id, ranges, link);
+    }
+  }
+
+  async #giveBack(id: string, lease: Lease): Promise<void> {
+    this.#leases.release(id);
+    if (linkNames().has(lease.link)) await reapLinks([lease.link]);
+    this.#sweep.now();
+  }
+
+  async #leavePorts(...ids: string[]): Promise<void> {
+    const claims = ids.flatMap((id) => this.#claims.get(id) ?? []);
+    if (claims.length === 0) return;
+    for (const { id } of claims) this.#claims.leave(id);
+    await this.#rules.write();
+    for (const claim of claims) {
+      await this.#forgetFlows(claim);
+      this.#claims.drop(claim.id);
+    }
+  }
+
+  /** Stale flows end by themselves some minutes after their last packet: failing here fails nothing else. */
+  async #forgetFlows(claim: PodPorts): Promise<void> {
+    try {
+      await forgetUdpFlows(claim);
+    } catch (error) {
+      this.#log.warn(
+        { sandbox: claim.id, error: messageOf(error) },
+        'UDP flows to host ports cannot be reset',
+      );
+    }
+  }
+
+  /** Rules can be flushed and bridges removed by others: looks now and then, and mends. */
+  #watch(): void {
+    this.#guard ??= setInterval(() => {
+      if (this.#leases.entries().length === 0) return;
+      this.#prepared = undefined;
+      this.prepare().catch((error: unknown) => {
+        this.#log.warn({ error: messageOf(error) }, 'What pods share cannot be mended');
+      });
+    }, GUARD_INTERVAL_MS).unref();
+  }
+}

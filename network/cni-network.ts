@@ -1,0 +1,148 @@
+import { type ConfigList, isJsonObject, type JsonObject } from '../cni/config-list.ts';
+import { addToNetwork, collectGarbage, deleteFromNetwork, type PodInterface } from '../cni/network-list.ts';
+import type { PluginRunner } from '../cni/plugin-runner.ts';
+import { podAddresses } from '../cni/result.ts';
+import { Fault, messageOf } from '../ground/fault.ts';
+import type { Log } from '../ground/log.ts';
+import type { RecordStore, RecordTable } from '../ground/records.ts';
+import { inNetns, isNsfs } from '../native/namespaces.ts';
+import { linkUp, Rtnl } from '../native/netlink.ts';
+import { podCapabilities } from './pod-capabilities.ts';
+import type { AttachRequest, Attachment } from './pod-network.ts';
+
+/** The name that the kubelet and its tools expect. */
+const IF_NAME = 'eth0';
+/** The loopback device has this index in every namespace. */
+const LOOPBACK_INDEX = 1;
+
+/** What an ADD was made with, and what it gave: all that its DEL needs, whatever the configuration says by then. */
+interface CniAttachment {
+  list: ConfigList;
+  pod: PodInterface;
+  /** Absent while ADD runs, and when it failed. */
+  result?: JsonObject;
+}
+
+/** Pods whose network CNI plugins make. What was added is durable in the table `cni-attachments` before plugins run. */
+export class CniNetwork {
+  readonly #runner: PluginRunner;
+  readonly #table: RecordTable<CniAttachment>;
+  readonly #log: Log;
+
+  constructor(records: RecordStore, runner: PluginRunner, log: Log) {
+    this.#table = records.table('cni-attachments', checkAttachment);
+    this.#runner = runner;
+    this.#log = log;
+  }
+
+  has(id: string): boolean {
+    return this.#table.get(id) !== undefined;
+  }
+
+  async attach(
+    request: AttachRequest,
+    list: ConfigList,
+    podCidr: string,
+    signal?: AbortSignal,
+  ): Promise<Attachment> {
+    const { id, netnsPath } = request;
+    const pod: PodInterface = {
+      containerId: id,
+      netns: netnsPath,
+      ifName: IF_NAME,
+      args: {
+        IgnoreUnknown: '1',
+        K8S_POD_NAMESPACE: request.podNamespace,
+        K8S_POD_NAME: request.podName,
+        K8S_POD_INFRA_CONTAINER_ID: id,
+        K8S_POD_UID: request.podUid,
+      },
+      capabilities: podCapabilities(request, podCidr),
+    };
+    this.#table.put(id, { list, pod });
+    inNetns(netnsPath, () => {
+      using rtnl = new Rtnl();
+      rtnl.exec([linkUp(LOOPBACK_INDEX)]);
+    });
+    let undone = true;
+    const result = await addToNetwork(
+      this.#runner,
+      list,
+      pod,
+      (error) => {
+        undone = false;
+        this.#log.warn(
+          { sandbox: id, error: messageOf(error) },
+          'CNI DEL after a failed ADD did not succeed',
+        );
+      },
+      signal,
+    ).catch((error: unknown) => {
+      if (undone) this.#table.delete(id);
+      throw error;
+    });
+    const attached: CniAttachment = { list, pod, result };
+    this.#table.put(id, attached);
+    const addresses = podAddresses(result, IF_NAME);
+    if (addresses.length === 0) {
+      await this.detach(request, undefined);
+      throw new Fault('internal', `The CNI network ${list.name} gave the pod no address`);
+    }
+    return { network: 'cni', addresses, detail: { ...attached } };
+  }
+
+  /** DEL as ADD was; nothing when there was none. Throws the plugin's Fault: the record stays for the next try. */
+  async detach(
+    request: AttachRequest,
+    attachment: Attachment | undefined,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const attached = this.#table.get(request.id) ?? attachedIn(attachment);
+    if (attached === undefined) return;
+    await this.#delete(attached, signal);
+    this.#table.delete(request.id);
+  }
+
+  /** DEL for all sandboxes that are not in `live`, a few at a time. What fails is kept and tried at the next start. */
+  async gc(live: Set<string>, current: ConfigList | undefined): Promise<void> {
+    const rows = this.#table.all();
+    const dead = rows.filter(({ id }) => !live.has(id));
+    const next = dead.values();
+    const worker = async (): Promise<void> => {
+      for (const { id, value } of next) {
+        try {
+          await this.#delete(value);
+          this.#table.delete(id);
+        } catch (error) {
+          this.#log.warn({ sandbox: id, error: messageOf(error) }, 'CNI DEL of a dead sandbox failed');
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, worker));
+    if (current === undefined) return;
+    const valid = rows
+      .filter(({ id, value }) => live.has(id) && value.list.name === current.name)
+      .map(({ id }) => ({ containerID: id, ifname: IF_NAME }));
+    try {
+      await collectGarbage(this.#runner, current, valid);
+    } catch (error) {
+      this.#log.warn({ network: current.name, error: messageOf(error) }, 'CNI GC failed');
+    }
+  }
+
+  async #delete({ list, pod, result }: CniAttachment, signal?: AbortSignal): Promise<void> {
+    // After a reboot the pin is a plain file: plugins must not take the node's own namespace for the pod's.
+    const netns = isNsfs(pod.netns) ? pod.netns : '';
+    await deleteFromNetwork(this.#runner, list, { ...pod, netns }, result, signal);
+  }
+}
+
+function attachedIn(attachment: Attachment | undefined): CniAttachment | undefined {
+  return attachment?.network === 'cni' ? checkAttachment(attachment.detail) : undefined;
+}
+
+function checkAttachment(value: unknown): CniAttachment {
+  if (!isJsonObject(value) || !isJsonObject(value['list']) || !isJsonObject(value['pod']))
+    throw new Fault('data-loss', 'Not a CNI attachment');
+  return value as unknown as CniAttachment;
+}

@@ -1,0 +1,236 @@
+import type { ConfigList } from '../cni/config-list.ts';
+import { ConfigDirectory } from '../cni/config-directory.ts';
+import { PluginRunner } from '../cni/plugin-runner.ts';
+import { Fault, messageOf } from '../ground/fault.ts';
+import { Limit } from '../ground/limit.ts';
+import type { Log } from '../ground/log.ts';
+import type { RecordStore, RecordTable } from '../ground/records.ts';
+import type { ExitWatcher } from '../native/exits.ts';
+import { BridgeNetwork } from './bridge-network.ts';
+import { CniNetwork } from './cni-network.ts';
+import { Iptables } from './iptables.ts';
+import { NetworkReadiness } from './network-readiness.ts';
+import type { AttachRequest, Attachment, NetworkStatus, PodNetwork } from './pod-network.ts';
+import { parsePodRanges } from './pod-range.ts';
+
+export interface NetworkOptions {
+  records: RecordStore;
+  exits: ExitWatcher;
+  log: Log;
+  config: {
+    /** Where CNI configurations lie. */
+    confDir: string;
+    /** Where CNI plugins lie, in order of preference. */
+    binDirs: string[];
+    /** `10.1.0.0/24`, or with a second range of the other family after a comma; empty: the kubelet says it. */
+    podCidr: string;
+    /** Name of the built-in network's bridge. */
+    bridge: string;
+  };
+  /** How often the configuration directory is looked at. */
+  pollMs?: number;
+}
+
+const POLL_MS = 3000;
+/** Plugins are asked for their status in one of so many looks. */
+const PROBE_EVERY = 4;
+/** The kernel changes links one after the other: more at once only wait for each other. */
+const CONCURRENCY = 8;
+const REASON = 'NetworkPluginNotReady';
+
+/** What serves new pods. */
+type Choice = { by: 'cni'; list: ConfigList } | { by: 'bridge'; podCidr: string } | { by: 'none' };
+
+/**
+ * Opens the network of a node: the first CNI list in `confDir` if there is one, else the built-in bridge network if a
+ * range is known, else none yet. It chooses again when that changes; a pod leaves the way it came.
+ * Throws Fault `invalid` when `podCidr` is malformed.
+ */
+export async function openNetwork(options: NetworkOptions): Promise<PodNetwork> {
+  const network = new NodeNetwork(options);
+  await network.look();
+  return network;
+}
+
+class NodeNetwork implements PodNetwork {
+  readonly #log: Log;
+  readonly #directory: ConfigDirectory;
+  readonly #bridge: BridgeNetwork;
+  readonly #cni: CniNetwork;
+  readonly #readiness: NetworkReadiness;
+  readonly #settings: RecordTable<{ podCidr: string }>;
+  readonly #configuredCidr: string;
+  readonly #arrivals = new Limit(CONCURRENCY);
+  readonly #departures = new Limit(CONCURRENCY);
+  readonly #pollMs: number;
+  readonly #closing = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #looks = 0;
+  #looking: Promise<void> | undefined;
+  #started = false;
+  #choice: Choice = { by: 'none' };
+  /** Why the built-in network is not ready; empty when it is. */
+  #bridgeTrouble = 'It has not been started yet';
+
+  constructor({ records, exits, log, config, pollMs }: NetworkOptions) {
+    const runner = new PluginRunner(exits, config.binDirs);
+    this.#log = log;
+    this.#directory = new ConfigDirectory(config.confDir);
+    this.#cni = new CniNetwork(records, runner, log);
+    this.#readiness = new NetworkReadiness(runner);
+    const tables = [new Iptables(exits, 4), new Iptables(exits, 6)];
+    this.#bridge = new BridgeNetwork({ records, log, bridge: config.bridge, tables });
+    this.#settings = records.table('network-settings');
+    parsePodRanges(config.podCidr);
+    this.#configuredCidr = config.podCidr;
+    this.#pollMs = pollMs ?? POLL_MS;
+  }
+
+  /** Does not reject when the network cannot serve yet: `status` says why, and it is tried again. */
+  async start(): Promise<void> {
+    this.#started = true;
+    await this.look();
+    this.#schedule();
+  }
+
+  /** Reads the configuration directory if it changed, and chooses. Looks never overlap. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+    return await this.#arrivals.run(async () => {
+      const choice = this.#choice;
+      switch (choice.by) {
+        case 'cni':
+          return await this.#cni.attach(request, choice.list, this.#podCidr(), signal);
+        case 'bridge': {
+          const attached = await this.#bridge.attach(request, signal);
+          this.#bridgeTrouble = '';
+          return attached;
+        }
+        case 'none':
+          throw new Fault('unavailable', 'The node has no pod network yet', { hint: this.status().message });
+        default:
+          throw choice satisfies never;
+      }
+    }, signal);
+  }
+
+  async detach(request: AttachRequest, attachment?: Attachment, signal?: AbortSignal): Promise<void> {
+    await this.#departures.run(async () => {
+      // By the records and not by the attachment alone: after a crash there may be none.
+      if (this.#bridge.has(request.id)) await this.#bridge.detach(request);
+      if (attachment?.network === 'cni' || this.#cni.has(request.id))
+        await this.#cni.detach(request, attachment, signal);
+    }, signal);
+  }
+
+  async gc(live: Set<string>): Promise<void> {
+    await this.#bridge.gc(live);
+    await this.#cni.gc(live, this.#choice.by === 'cni' ? this.#choice.list : undefined);
+  }
+
+  status(): NetworkStatus {
+    const trouble = this.#trouble();
+    const passedOver = this.#directory.bad.map(({ file, reason }) => `${file} was passed over: ${reason}`);
+    const message = [trouble, ...passedOver].filter((part) => part !== '').join('; ');
+    return { ready: trouble === '', reason: trouble === '' ? '' : REASON, message };
+  }
+
+  async setPodCidr(cidr: string): Promise<void> {
+    if (cidr === '') return;
+    parsePodRanges(cidr);
+    if (this.#configuredCidr !== '') {
+      if (cidr !== this.#configuredCidr)
+        this.#log.warn({ given: cidr, configured: this.#configuredCidr }, 'The configured pod range stays');
+      return;
+    }
+    // The kubelet says it once: it must be known after a restart of ours.
+    this.#settings.put('kubelet', { podCidr: cidr });
+    await this.#looking;
+    await this.look();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#closing.abort();
+    await this.#looking?.catch(() => undefined);
+    await this.#bridge.close();
+  }
+
+  #podCidr(): string {
+    return this.#configuredCidr === ''
+      ? (this.#settings.get('kubelet')?.podCidr ?? '')
+      : this.#configuredCidr;
+  }
+
+  #trouble(): string {
+    switch (this.#choice.by) {
+      case 'cni':
+        return this.#readiness.ready ? '' : this.#readiness.message;
+      case 'bridge':
+        return this.#bridgeTrouble;
+      case 'none':
+        return `No network is configured: put a CNI list into ${this.#directory.path}, or set [network] pod_cidr for the built-in bridge network (the kubelet may give it, too)`;
+      default:
+        throw this.#choice satisfies never;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const changed = await this.#directory.refresh();
+    if (changed)
+      for (const { file, reason } of this.#directory.bad)
+        this.#log.warn({ file, reason }, 'A CNI configuration cannot be used');
+    this.#choose();
+    const turn = this.#looks++ % PROBE_EVERY === 0;
+    const choice = this.#choice;
+    if (choice.by === 'cni' && (changed || turn || !this.#readiness.ready))
+      await this.#readiness.probe(choice.list, this.#closing.signal);
+    if (choice.by === 'bridge' && this.#started && this.#bridgeTrouble !== '') await this.#prepareBridge();
+  }
+
+  #choose(): void {
+    const list = this.#directory.current;
+    const podCidr = this.#podCidr();
+    const before = this.#choice;
+    if (list !== undefined) {
+      if (before.by === 'cni' && before.list === list) return;
+      this.#choice = { by: 'cni', list };
+      this.#log.info(
+        { network: list.name, version: list.cniVersion },
+        'New pods get their network from CNI plugins',
+      );
+    } else if (podCidr !== '') {
+      if (before.by === 'bridge' && before.podCidr === podCidr) return;
+      this.#bridge.setRanges(parsePodRanges(podCidr));
+      this.#bridgeTrouble = 'It has not been started yet';
+      this.#choice = { by: 'bridge', podCidr };
+      this.#log.info({ podCidr }, 'New pods get their network from the built-in bridge');
+    } else this.#choice = { by: 'none' };
+  }
+
+  async #prepareBridge(): Promise<void> {
+    try {
+      await this.#bridge.prepare();
+      this.#bridgeTrouble = '';
+    } catch (error) {
+      const text = messageOf(error);
+      if (text !== this.#bridgeTrouble) this.#log.warn({ error: text }, 'The built-in network is not ready');
+      this.#bridgeTrouble = text;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.look()
+        .catch((error: unknown) =>
+          this.#log.warn({ error: messageOf(error) }, 'The network cannot be looked at'),
+        )
+        .finally(() => this.#schedule());
+    }, this.#pollMs).unref();
+  }
+}
