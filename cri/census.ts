@@ -1,0 +1,30 @@
+import type { Census, HandlerStatus } from '../pod/pods.ts';
+import type { NetworkStatus } from '../network/pod-network.ts';
+import type { Rooms } from './handler.ts';
+
+/** The daemon's account of itself: what `berth status` shows and Status says when asked verbosely. */
+export interface DaemonCensus extends Census {
+  version: string;
+  pid: number;
+  startedAt: string;
+  images: number;
+  handlers: HandlerStatus[];
+  network: NetworkStatus;
+  cgroupDriver: string;
+  memoryBytes: number;
+}
+
+/** Takes the census, from memory. */
+export function censusOf({ pods, images, network, daemon }: Rooms): DaemonCensus {
+  return {
+    version: daemon.version,
+    pid: process.pid,
+    startedAt: daemon.startedAt.toISOString(),
+    ...pods.census(),
+    images: images.list().length,
+    handlers: pods.handlers(),
+    network: network.status(),
+    cgroupDriver: pods.cgroupDriver(),
+    memoryBytes: process.memoryUsage.rss(),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Images } from '../image/images.ts';
+import type { PodNetwork } from '../network/pod-network.ts';
+import type { Pods } from '../pod/pods.ts';
+import type { RequestOf, ResponseInput, StreamRpc, UnaryRpc } from './rpc.ts';
+
+/** What the handlers of the wire work with: the rooms below, and what the daemon knows of itself. */
+export interface Rooms {
+  pods: Pods;
+  images: Images;
+  network: PodNetwork;
+  daemon: DaemonFacts;
+}
+
+/** What the daemon can tell of itself. */
+export interface DaemonFacts {
+  version: string;
+  startedAt: Date;
+  /** Versions of what the daemon stands on, by name: node, kernel, … */
+  versions: Record<string, string>;
+  /** The configuration in force, as `berth config show` prints it. */
+  config(): Record<string, unknown>;
+}
+
+/** What a handler knows of its call. */
+export interface Call {
+  /** Aborts with TimeoutError at the caller's deadline, with AbortError when the caller leaves. */
+  signal: AbortSignal;
+}
+
+/** Answers one RPC. What it throws becomes the call's status. */
+export type UnaryHandler<R extends UnaryRpc> = (
+  rooms: Rooms,
+  request: RequestOf<R>,
+  call: Call,
+) => ResponseInput<R> | Promise<ResponseInput<R>>;
+
+/** Answers one streaming RPC; the end of the iteration ends the stream. */
+export type StreamHandler<R extends StreamRpc> = (
+  rooms: Rooms,
+  request: RequestOf<R>,
+  call: Call,
+) => Iterable<ResponseInput<R>> | AsyncIterable<ResponseInput<R>>;
+
+/** The RPCs that are served. The others answer Unimplemented. */
+export type Handlers = { [R in UnaryRpc]?: UnaryHandler<R> } & { [R in StreamRpc]?: StreamHandler<R> };

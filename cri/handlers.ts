@@ -1,0 +1,63 @@
+import { containerStats } from './runtime/container-stats.ts';
+import { containerStatus } from './runtime/container-status.ts';
+import { createContainer } from './runtime/create-container.ts';
+import { execSync } from './runtime/exec-sync.ts';
+import { listContainerStats } from './runtime/list-container-stats.ts';
+import { listContainers } from './runtime/list-containers.ts';
+import { listPodSandbox } from './runtime/list-pod-sandbox.ts';
+import { podSandboxStatus } from './runtime/pod-sandbox-status.ts';
+import { removeContainer } from './runtime/remove-container.ts';
+import { removePodSandbox } from './runtime/remove-pod-sandbox.ts';
+import { reopenContainerLog } from './runtime/reopen-container-log.ts';
+import { runPodSandbox } from './runtime/run-pod-sandbox.ts';
+import { runtimeConfig } from './runtime/runtime-config.ts';
+import { startContainer } from './runtime/start-container.ts';
+import { status } from './runtime/status.ts';
+import { stopContainer } from './runtime/stop-container.ts';
+import { stopPodSandbox } from './runtime/stop-pod-sandbox.ts';
+import { streamContainers } from './runtime/stream-containers.ts';
+import { streamPodSandboxes } from './runtime/stream-pod-sandboxes.ts';
+import { updateRuntimeConfig } from './runtime/update-runtime-config.ts';
+import { version } from './runtime/version.ts';
+import { imageFsInfo } from './image/image-fs-info.ts';
+import { imageStatus } from './image/image-status.ts';
+import { listImages } from './image/list-images.ts';
+import { pullImage } from './image/pull-image.ts';
+import { removeImage } from './image/remove-image.ts';
+import { streamImages } from './image/stream-images.ts';
+import { census } from './admin/census.ts';
+import { loadImage } from './admin/load-image.ts';
+import type { Handlers } from './handler.ts';
+
+/** Every RPC that is served. The server answers Unimplemented to the others. */
+export const HANDLERS: Handlers = {
+  ContainerStats: containerStats,
+  ContainerStatus: containerStatus,
+  CreateContainer: createContainer,
+  ExecSync: execSync,
+  ListContainerStats: listContainerStats,
+  ListContainers: listContainers,
+  ListPodSandbox: listPodSandbox,
+  PodSandboxStatus: podSandboxStatus,
+  RemoveContainer: removeContainer,
+  RemovePodSandbox: removePodSandbox,
+  ReopenContainerLog: reopenContainerLog,
+  RunPodSandbox: runPodSandbox,
+  RuntimeConfig: runtimeConfig,
+  StartContainer: startContainer,
+  Status: status,
+  StopContainer: stopContainer,
+  StopPodSandbox: stopPodSandbox,
+  StreamContainers: streamContainers,
+  StreamPodSandboxes: streamPodSandboxes,
+  UpdateRuntimeConfig: updateRuntimeConfig,
+  Version: version,
+  ImageFsInfo: imageFsInfo,
+  ImageStatus: imageStatus,
+  ListImages: listImages,
+  PullImage: pullImage,
+  RemoveImage: removeImage,
+  StreamImages: streamImages,
+  Census: census,
+  LoadImage: loadImage,
+};

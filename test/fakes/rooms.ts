@@ -1,0 +1,233 @@
+import type { DaemonFacts, Rooms } from '../../cri/handler.ts';
+import { Fault } from '../../ground/fault.ts';
+import type { ImageRecord, Images } from '../../image/images.ts';
+import type { PodNetwork } from '../../network/pod-network.ts';
+import type { ContainerConfig, SandboxConfig } from '../../pod/config.ts';
+import type { ContainerView, Pods, SandboxView } from '../../pod/pods.ts';
+
+/** A moment with a part below the precision of a plain number. */
+export const CREATED_AT_NS = 1_790_000_000_123_456_789n;
+
+const hex = (number: number): string => number.toString(16).padStart(64, '0');
+
+/** Pods in memory: nothing runs, all states are as a caller sees them. A method can be replaced to fail or hang. */
+export class FakePods implements Pods {
+  readonly sandboxes = new Map<string, SandboxView>();
+  readonly containers = new Map<string, ContainerView>();
+  /** Calls in order: `stopSandbox 000…1`. */
+  readonly calls: string[] = [];
+  #next = 1;
+
+  async runSandbox(config: SandboxConfig, handler: string): Promise<string> {
+    const id = hex(this.#next++);
+    this.sandboxes.set(id, {
+      id,
+      config,
+      handler: handler || 'crun',
+      state: 'ready',
+      createdAtNs: CREATED_AT_NS,
+      addresses: ['10.88.0.2', 'fd00::2'],
+      info: () => ({ pid: 42, at: CREATED_AT_NS }),
+    });
+    return id;
+  }
+
+  async stopSandbox(id: string): Promise<void> {
+    this.calls.push(`stopSandbox ${id}`);
+    const sandbox = this.sandbox(id);
+    this.sandboxes.set(id, { ...sandbox, state: 'notready' });
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    this.sandbox(id);
+    this.sandboxes.delete(id);
+  }
+
+  sandbox(id: string): SandboxView {
+    const found = this.sandboxes.get(id);
+    if (found === undefined)
+      throw new Fault('not-found', 'There is no such sandbox', { subject: `sandbox ${id}` });
+    return found;
+  }
+
+  listSandboxes: Pods['listSandboxes'] = (filter) =>
+    [...this.sandboxes.values()].filter(
+      ({ id, state, config }) =>
+        (filter?.id === undefined || id.startsWith(filter.id)) &&
+        (filter?.state === undefined || state === filter.state) &&
+        Object.entries(filter?.labels ?? {}).every(([key, value]) => config.labels[key] === value),
+    );
+
+  async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
+    this.sandbox(sandboxId);
+    const id = hex(this.#next++);
+    this.containers.set(id, {
+      id,
+      sandboxId,
+      config,
+      state: 'created',
+      createdAtNs: CREATED_AT_NS,
+      startedAtNs: 0n,
+      finishedAtNs: 0n,
+      exitCode: 0,
+      reason: '',
+      message: '',
+      imageId: `sha256:${hex(7)}`,
+      imageRef: `docker.io/library/busybox@sha256:${hex(8)}`,
+      logPath: '/var/log/pods/p/c/0.log',
+      user: { uid: 0, gid: 0, supplementalGroups: [] },
+      resources: config.resources,
+      stopSignal: config.stopSignal || 'SIGTERM',
+      info: () => ({}),
+    });
+    return id;
+  }
+
+  async startContainer(id: string): Promise<void> {
+    this.containers.set(id, { ...this.container(id), state: 'running', startedAtNs: CREATED_AT_NS + 1n });
+  }
+
+  async stopContainer(id: string, graceSeconds: number): Promise<void> {
+    this.calls.push(`stopContainer ${graceSeconds}`);
+    this.containers.set(id, { ...this.container(id), state: 'exited', exitCode: 137, reason: 'Error' });
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    this.container(id);
+    this.containers.delete(id);
+  }
+
+  container(id: string): ContainerView {
+    const found = this.containers.get(id);
+    if (found === undefined)
+      throw new Fault('not-found', 'There is no such container', { subject: `container ${id}` });
+    return found;
+  }
+
+  listContainers: Pods['listContainers'] = (filter) =>
+    [...this.containers.values()].filter(
+      ({ id, sandboxId, state }) =>
+        (filter?.id === undefined || id.startsWith(filter.id)) &&
+        (filter?.sandboxId === undefined || sandboxId === filter.sandboxId) &&
+        (filter?.state === undefined || state === filter.state),
+    );
+
+  execSync: Pods['execSync'] = async (id, command) => {
+    this.container(id);
+    return { stdout: Buffer.from(command.join(' ')), stderr: new Uint8Array(0), exitCode: 0 };
+  };
+
+  reopenLog: Pods['reopenLog'] = async (id) => void this.container(id);
+
+  containerStats: Pods['containerStats'] = async (id) => ({
+    container: this.container(id),
+    timestampNs: CREATED_AT_NS,
+    cpuUsageNs: 5n,
+    memoryUsageBytes: 6n,
+    workingSetBytes: 7n,
+    rssBytes: 8n,
+    pageFaults: 9n,
+    majorPageFaults: 0n,
+    writableLayer: { mountpoint: '/var/lib/berth', usedBytes: 10, inodesUsed: 11 },
+  });
+
+  listContainerStats: Pods['listContainerStats'] = (filter) =>
+    Promise.all(this.listContainers(filter).map(({ id }) => this.containerStats(id)));
+
+  handlers: Pods['handlers'] = () => [
+    { name: 'crun', path: '/usr/bin/crun', version: '1.8', usable: true, reason: '', isDefault: true },
+    { name: 'runc', path: '/usr/bin/runc', version: '1.1', usable: true, reason: '', isDefault: false },
+    { name: 'kata', path: '', version: '', usable: false, reason: 'not found', isDefault: false },
+  ];
+
+  cgroupDriver: Pods['cgroupDriver'] = () => 'cgroupfs';
+
+  census: Pods['census'] = () => ({
+    sandboxes: { ready: this.sandboxes.size, notready: 0 },
+    containers: { created: 0, running: this.containers.size, exited: 0, unknown: 0 },
+    inFlight: [{ operation: 'RunPodSandbox', id: 'abc', stage: 'network', sinceMs: 1500 }],
+    debts: [],
+    quarantined: [],
+    children: 0,
+  });
+
+  async close(): Promise<void> {}
+}
+
+/** One image, called busybox. */
+export const BUSYBOX: ImageRecord = {
+  id: `sha256:${hex(7)}`,
+  repoTags: ['docker.io/library/busybox:1'],
+  repoDigests: [`docker.io/library/busybox@sha256:${hex(8)}`],
+  size: 1_234_567,
+  layers: [`sha256:${hex(9)}`],
+  config: {
+    user: '1000:1000',
+    env: [],
+    entrypoint: [],
+    cmd: ['sh'],
+    workingDir: '',
+    volumes: [],
+    labels: {},
+    stopSignal: '',
+  },
+  pinned: false,
+};
+
+/** An image room with one image in it. */
+export function fakeImages(): Images {
+  const images = new Map([[BUSYBOX.id, BUSYBOX]]);
+  const find: Images['find'] = (reference) =>
+    [...images.values()].find((one) => [one.id, ...one.repoTags, ...one.repoDigests].includes(reference));
+  return {
+    find,
+    list: () => [...images.values()],
+    async pull(reference) {
+      const found = find(reference);
+      if (found === undefined) throw new Fault('not-found', 'The registry has no such image');
+      return found;
+    },
+    load: async () => [BUSYBOX],
+    async remove(reference) {
+      const found = find(reference);
+      if (found === undefined) throw new Fault('not-found', 'There is no such image');
+      images.delete(found.id);
+    },
+    hold() {},
+    release() {},
+    usage: async () => ({ mountpoint: '/var/lib/berth', usedBytes: 2 ** 40, inodesUsed: 3 }),
+    get snapshots(): Images['snapshots'] {
+      throw new Fault('unimplemented', 'The fake has no snapshots');
+    },
+    async close() {},
+  };
+}
+
+/** A network that is up. */
+export function fakeNetwork(): PodNetwork & { cidr: string } {
+  return {
+    cidr: '',
+    async start() {},
+    attach: async () => ({ network: 'bridge', addresses: ['10.88.0.2'], detail: {} }),
+    async detach() {},
+    async gc() {},
+    status: () => ({ ready: true, reason: '', message: '' }),
+    async setPodCidr(cidr) {
+      this.cidr = cidr;
+    },
+    async close() {},
+  };
+}
+
+/** A daemon of which only the facts exist. */
+export const FAKE_DAEMON: DaemonFacts = {
+  version: '0.0.0-test',
+  startedAt: new Date(0),
+  versions: { node: process.version },
+  config: () => ({ root: '/var/lib/berth' }),
+};
+
+/** All rooms, in memory. */
+export function fakeRooms(): Rooms & { pods: FakePods; network: PodNetwork & { cidr: string } } {
+  return { pods: new FakePods(), images: fakeImages(), network: fakeNetwork(), daemon: FAKE_DAEMON };
+}
