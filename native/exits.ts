@@ -60,6 +60,11 @@ export class ExitWatcher {
     return new ExitWatcher(epfd, wake, worker);
   }
 
+  /** How many processes are watched just now. */
+  get watching(): number {
+    return this.#byPid.size;
+  }
+
   /**
    * Resolves when the process has ended, at once when it already has. A child is reaped and gives its status; any
    * other process gives only the news that it is gone. Watching a pid twice gives the same promise.

@@ -11,7 +11,7 @@ import { forgetContainer, releaseContainer } from './container-release.ts';
 import { removeContainer } from './container-remove.ts';
 import { newId, shortId } from './directory.ts';
 import type { Handler } from './handlers.ts';
-import { resolveLogPath } from './log-path.ts';
+import { makeLogDirectory, resolveLogPath } from './log-path.ts';
 import { missingMountSource } from './mount-source.ts';
 import type { Parts } from './parts.ts';
 import { requireReady, type Sandbox } from './sandbox.ts';
@@ -141,7 +141,7 @@ async function buildContainer(
     };
     record.notes = notes;
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-    if (record.logPath !== '') mkdirSync(join(record.logPath, '..'), { recursive: true, mode: 0o755 });
+    if (record.logPath !== '') makeLogDirectory(record.logPath);
   });
   await at.stage('create', async () => {
     requireReady(sandbox);

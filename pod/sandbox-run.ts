@@ -2,10 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
 import { mountTmpfs } from '../native/mount.ts';
-import { createPodCgroup, joinPodCgroup } from './cgroup/pod-cgroup.ts';
+import { joinPodCgroup, makePodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
 import { newId, shortId } from './directory.ts';
-import { writePodFiles } from './files.ts';
+import { checkedHostname, resolvConf, writePodFiles } from './files.ts';
 import type { Handler } from './handlers.ts';
 import type { Parts } from './parts.ts';
 import { ownNamespaces, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
@@ -36,6 +36,8 @@ export async function runSandbox(
 ): Promise<string> {
   const handler = parts.handlers.pick(handlerName);
   checkSandboxConfig(config);
+  checkedHostname(sandboxHostname(config));
+  if (config.dns !== undefined) resolvConf(config.dns);
   const name = sandboxName(config);
   return parts.sandboxReservations.create(
     name,
@@ -87,6 +89,7 @@ async function makeSandbox(
     createdAtNs: parts.clock.nowNs(),
     released: false,
   };
+  record.cgroup = planPodCgroup(cgroupParent(parts, config), record.id, cgroupsOfOthers(parts));
   const sandbox = new Sandbox(record);
   return inStages(parts.stages, 'RunPodSandbox', record.id, sandbox.subject, async (at) => {
     await at.stage('reserve', () => parts.sandboxes.add(sandbox));
@@ -119,7 +122,7 @@ async function buildSandbox(
       mkdirSync(parts.paths.shm(id), { mode: 0o1777 });
       mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}`);
     }
-    record.cgroup = createPodCgroup(cgroupParent(parts, config));
+    makePodCgroup(record.cgroup!);
     record.made = await handler.maker.make(sandboxRequest(parts, record), signal);
   });
   const joined = joinPodCgroup(record.cgroup!, record.made!.pid);
@@ -137,6 +140,15 @@ async function buildSandbox(
     parts.sandboxRecords.put(id, record);
   });
   watchSandbox(parts, sandbox);
+}
+
+/** Cgroup directories that other sandboxes made: the last one that shares them takes them away. */
+function cgroupsOfOthers(parts: Parts): Set<string> {
+  const directories = new Set<string>();
+  for (const { record } of parts.sandboxes.values()) {
+    if (!record.released) record.cgroup?.made.forEach((directory) => directories.add(directory));
+  }
+  return directories;
 }
 
 /** Undoes a create that failed. When even that failed the sandbox stays visible as not ready, so that it can be removed. */

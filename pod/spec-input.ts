@@ -1,0 +1,90 @@
+import { hostname as nodeHostname } from 'node:os';
+import { join } from 'node:path';
+import { Fault } from '../ground/fault.ts';
+import type { ImageRecord } from '../image/images.ts';
+import { ociCgroupsPath } from './cgroup/paths.ts';
+import type { ContainerRecord } from './container.ts';
+import type { Parts } from './parts.ts';
+import { ownNamespaces, type Sandbox } from './sandbox.ts';
+import { cgroupParent, sandboxHostname } from './sandbox-release.ts';
+import { hostDevices } from './spec/host-devices.ts';
+import type { SpecInput } from './spec/input.ts';
+import { nodeFacts } from './spec/node-facts.ts';
+import { localhostProfile } from './spec/seccomp/localhost-profile.ts';
+import { resolveUser } from './users.ts';
+
+/**
+ * Looks up on the node all that a container's specification is made from; `generateSpec` itself touches nothing.
+ * The root file system is mounted by now: users and groups are read inside it, bounded.
+ */
+export async function prepareSpec(
+  parts: Parts,
+  sandbox: Sandbox,
+  record: ContainerRecord,
+  image: ImageRecord,
+): Promise<SpecInput> {
+  const { config } = record;
+  const { security } = config;
+  const rootfs = parts.paths.rootfs(record.id);
+  const own = ownNamespaces(sandbox.record.config);
+  const directory = parts.paths.sandbox(sandbox.id);
+  const localhost = security.seccomp?.type === 'localhost' ? security.seccomp.localhostRef : undefined;
+  return {
+    id: record.id,
+    sandboxId: sandbox.id,
+    sandbox: sandbox.record.config,
+    container: config,
+    image: image.config,
+    rootfs,
+    user: resolveUser({
+      rootfs,
+      imageUser: image.config.user,
+      runAsUser: security.runAsUser,
+      runAsGroup: security.runAsGroup,
+      runAsUsername: security.runAsUsername,
+      supplementalGroups: security.supplementalGroups,
+      policy: security.supplementalGroupsPolicy,
+    }),
+    namespaces: namespacePaths(parts, sandbox, record),
+    cgroupsPath: ociCgroupsPath(
+      parts.settings.cgroupDriver,
+      cgroupParent(parts, sandbox.record.config),
+      record.id,
+    ),
+    hostname: own.net ? sandboxHostname(sandbox.record.config) : nodeHostname(),
+    files: {
+      resolvConf: join(directory, 'resolv.conf'),
+      hostname: join(directory, 'hostname'),
+      hosts: join(directory, 'hosts'),
+      shm: own.ipc ? parts.paths.shm(sandbox.id) : '/dev/shm',
+    },
+    devices: hostDevices(config),
+    localhostSeccomp:
+      localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
+    node: nodeFacts(),
+  };
+}
+
+function namespacePaths(parts: Parts, sandbox: Sandbox, record: ContainerRecord): SpecInput['namespaces'] {
+  const pause = sandbox.record.made!.pid;
+  const own = ownNamespaces(sandbox.record.config);
+  const { pid, targetId } = record.config.security.namespaces;
+  return {
+    ...(own.net ? { net: parts.paths.netnsPin(sandbox.id), uts: `/proc/${pause}/ns/uts` } : {}),
+    ...(own.ipc ? { ipc: `/proc/${pause}/ns/ipc` } : {}),
+    ...(pid === 'pod' && own.pid ? { pid: `/proc/${pause}/ns/pid` } : {}),
+    ...(pid === 'target' ? { pid: `/proc/${targetPid(parts, sandbox, targetId)}/ns/pid` } : {}),
+  };
+}
+
+function targetPid(parts: Parts, sandbox: Sandbox, targetId: string): number {
+  const target = parts.containers.find(targetId);
+  if (target.record.sandboxId !== sandbox.id) {
+    throw new Fault('invalid', `The target container ${targetId} is not in this sandbox`);
+  }
+  const pid = target.record.monitored?.init.pid;
+  if (!target.alive || pid === undefined) {
+    throw new Fault('precondition', `The target container ${targetId} is not running`);
+  }
+  return pid;
+}
