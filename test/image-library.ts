@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { busyboxImage, pushImage, type BuiltImage, type ImageBuild } from './image-builder.ts';
 import { startRegistry, type Registry } from './registry.ts';
 import type { TestNode } from './node.ts';
@@ -40,6 +41,15 @@ export class ImageLibrary {
   /** Address of the registry that this process itself can reach, for what `push` does not do. */
   get front(): string {
     return this.#front.address;
+  }
+
+  /** Changes one byte of a stored blob; its size stays, its digest does not. */
+  damage(digest: string): void {
+    const hex = digest.replace('sha256:', '');
+    const file = join(this.#store, 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data');
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(file, bytes);
   }
 
   /** Starts the node's registry. Stop it before the node is searched for leaks or removed. */
