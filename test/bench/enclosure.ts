@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allPids, killProcess, processesOf, readProcLink } from '../node-processes.ts';
@@ -39,6 +39,25 @@ export class Enclosure {
     return child;
   }
 
+  /**
+   * Starts a daemon as `start` does and resolves as soon as its socket is there. Rejects with the end of its log
+   * when it ends before that, or takes too long.
+   */
+  async startListening(name: string, argv: string[], socket: string): Promise<ChildProcess> {
+    const child = this.start(name, argv);
+    const begun = performance.now();
+    while (!existsSync(socket)) {
+      const ended = child.exitCode !== null || child.signalCode !== null;
+      if (ended || performance.now() - begun > START_LIMIT_MS) {
+        const log = readFileSync(join(this.directory, `${name}.log`), 'utf8').trimEnd();
+        const tail = log.split('\n').slice(-15).join('\n');
+        throw new Error(`${name} ${ended ? 'ended' : 'hangs'} before it listened:\n${tail}`);
+      }
+      await sleep(5);
+    }
+    return child;
+  }
+
   /** Runs a short command inside and resolves to its output. Rejects when it fails. */
   run(argv: string[]): Promise<string> {
     return this.#space.run(argv);
@@ -71,23 +90,12 @@ export class Enclosure {
   }
 }
 
+const START_LIMIT_MS = 20_000;
 const OPEN = new Set<Enclosure>();
 
 /** Closes every enclosure that is still open: for the way out after a failure or Ctrl-C. */
 export async function closeEnclosures(): Promise<void> {
   await Promise.all([...OPEN].map((enclosure) => enclosure.close()));
-}
-
-/** Waits until a unix socket is there, or fails as soon as its server has ended. */
-export async function untilListening(path: string, server: ChildProcess): Promise<void> {
-  const LIMIT_MS = 20_000;
-  const begin = performance.now();
-  while (!existsSync(path)) {
-    const late = performance.now() - begin > LIMIT_MS;
-    if (late || server.exitCode !== null || server.signalCode !== null)
-      throw new Error(`Nobody listens at ${path}`);
-    await sleep(5);
-  }
 }
 
 function over(child: ChildProcess): Promise<unknown> | undefined {

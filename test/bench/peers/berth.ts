@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
-import { Enclosure, untilListening } from '../enclosure.ts';
+import { Enclosure } from '../enclosure.ts';
 import { serveStore } from '../registry-store.ts';
 import type { Node } from './peer.ts';
 
@@ -29,8 +29,8 @@ export async function startBerth(directory: string, cgroup: string, store: strin
       network: { conf_dir: join(directory, 'net.d'), pod_cidr: '10.212.0.0/16' },
     };
     writeFileSync(join(directory, 'berth.toml'), stringify(config));
-    const daemon = enclosure.start('berth', [BERTH, 'serve', '--config', join(directory, 'berth.toml')]);
-    await untilListening(socket, daemon);
+    const argv = [BERTH, 'serve', '--config', join(directory, 'berth.toml')];
+    const daemon = await enclosure.startListening('berth', argv, socket);
     return {
       socket,
       daemon: daemon.pid!,

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Enclosure, untilListening } from '../enclosure.ts';
+import { Enclosure } from '../enclosure.ts';
 import { PAUSE_IMAGE } from '../images.ts';
 import { serveStore } from '../registry-store.ts';
 import type { Node } from './peer.ts';
@@ -20,8 +20,7 @@ export async function startContainerd(directory: string, cgroup: string, store: 
     const socket = join(directory, 'containerd.sock');
     writeFileSync(join(directory, 'config.toml'), configOf(directory, socket, cni));
     const argv = ['containerd', '--config', join(directory, 'config.toml'), '--log-level', 'warn'];
-    const daemon = enclosure.start('containerd', argv);
-    await untilListening(socket, daemon);
+    const daemon = await enclosure.startListening('containerd', argv, socket);
     return {
       socket,
       daemon: daemon.pid!,
