@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** One line of /proc/self/mountinfo (proc_pid_mountinfo(5)). Paths are text; escapes are resolved. */
+/** One line of /proc/pid/mountinfo (proc_pid_mountinfo(5)). Paths are text; escapes are resolved. */
 export interface MountInfo {
   id: number;
   parent: number;
@@ -17,8 +17,8 @@ export interface MountInfo {
   superOptions: string;
 }
 
-/** All mounts of a mount namespace: of this process, or of the process or thread whose /proc directory is given. */
-export function mounts(process = '/proc/self'): MountInfo[] {
+/** All mounts of a mount namespace: the calling thread's, or that of the process whose /proc directory is given. */
+export function mounts(process = '/proc/thread-self'): MountInfo[] {
   return parseMountInfo(readFileSync(`${process}/mountinfo`));
 }
 

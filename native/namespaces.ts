@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { messageOf } from '../ground/fault.ts';
 import { isErrno } from './errno.ts';
 import { O, OwnedFd, openPath } from './fd.ts';
@@ -67,23 +67,26 @@ export function returnTo(kind: keyof typeof TYPES, fd: number): void {
   try {
     setns(fd, TYPES[kind]);
   } catch (error) {
-    process._rawDebug(`A thread cannot return to its own ${kind} namespace: ${messageOf(error)}`);
+    writeSync(2, `A thread cannot return to its own ${kind} namespace: ${messageOf(error)}\n`);
     process.abort();
   }
 }
 
 /**
  * A new network namespace with its loopback up, pinned by a bind mount at `pin`, a file that is made when it is
- * missing. The calling thread is back in its own when this returns. Undo: `umount(pin)`, then unlink.
+ * missing. The calling thread is back in its own when this returns. Undo: `removePin`.
  */
 export function makeNetns(pin: string): void {
   closeSync(openSync(pin, 'a', 0o444));
+  using undo = new DisposableStack();
+  undo.defer(() => removePin(pin));
   returning(['net'], () => {
     unshare(CLONE.NEWNET);
     using rtnl = new Rtnl();
     rtnl.exec([linkUp(LOOPBACK_INDEX)]);
     bindMount('/proc/thread-self/ns/net', pin);
   });
+  undo.move();
 }
 
 /** Whether a namespace is mounted at this path. After a reboot a pin is a plain file. */

@@ -1,5 +1,14 @@
-import type { RtMessage } from './netlink.ts';
-import { AF_INET, AF_INET6, attribute, attributes, ipBytes, ipOf, u32, u32Of } from './netlink-attributes.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  attribute,
+  attributes,
+  ipBytes,
+  ipOf,
+  u32,
+  u32Of,
+  type RtMessage,
+} from './netlink-attributes.ts';
 
 /** Addresses of rtnetlink(7). */
 

@@ -1,5 +1,13 @@
 import ipaddr from 'ipaddr.js';
 
+/** One request of rtnetlink(7). Builders make them; `name` says in errors what it was to do. */
+export interface RtMessage {
+  name: string;
+  type: number;
+  flags: number;
+  body: Buffer;
+}
+
 /** The bytes of netlink attributes (netlink(7): length, type, data, padding to four), in the machine's order. */
 
 const HEADER = 4;

@@ -1,4 +1,3 @@
-import type { RtMessage } from './netlink.ts';
 import {
   attribute,
   attributes,
@@ -10,6 +9,7 @@ import {
   u32,
   u32Of,
   u8,
+  type RtMessage,
 } from './netlink-attributes.ts';
 
 /** Links of rtnetlink(7): requests and what a dump tells. */
@@ -35,6 +35,9 @@ const IFLA_BR_VLAN_FILTERING = 7;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_PROTINFO_SLAVE_DATA = 5;
 const HEADER = 16;
+
+/** The index of `lo`, in every network namespace. */
+export const LOOPBACK_INDEX = 1;
 
 /** A link by its index or its name. */
 export type LinkRef = number | string;

@@ -1,4 +1,3 @@
-import type { RtMessage } from './netlink.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -10,6 +9,7 @@ import {
   macOf,
   u32,
   u32Of,
+  type RtMessage,
 } from './netlink-attributes.ts';
 
 /** Routes and neighbours of rtnetlink(7). */
@@ -23,10 +23,12 @@ const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15 };
 const RTN_UNICAST = 1;
+const RTPROT_UNSPEC = 0;
 const RTPROT_STATIC = 4;
 const RT_TABLE_MAIN = 254;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
+const RT_SCOPE_NOWHERE = 255;
 const RTNH_F_ONLINK = 4;
 const NDA = { DST: 1, LLADDR: 2 };
 const NUD_PERMANENT = 0x80;
@@ -60,11 +62,11 @@ export function routeDel(o: RouteOptions): RtMessage {
     name: `delete route ${o.destination ?? 'default'}`,
     type: RTM_DELROUTE,
     flags: 0,
-    body: routeBody(o),
+    body: routeBody(o, true),
   };
 }
 
-function routeBody(o: RouteOptions): Buffer {
+function routeBody(o: RouteOptions, any = false): Buffer {
   const [network, length] = o.destination?.split('/') ?? [];
   const some = network ?? o.gateway;
   if (some === undefined) throw new TypeError('A route needs a destination or a gateway');
@@ -74,8 +76,10 @@ function routeBody(o: RouteOptions): Buffer {
   header[0] = family;
   header[1] = network === undefined ? 0 : Number(length ?? bytes.length * 8);
   header[4] = RT_TABLE_MAIN;
-  header[5] = RTPROT_STATIC;
-  header[6] = o.gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  header[5] = any ? RTPROT_UNSPEC : RTPROT_STATIC;
+  const scope = o.gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  // For a deletion this one matches every scope.
+  header[6] = any ? RT_SCOPE_NOWHERE : scope;
   header[7] = RTN_UNICAST;
   header.writeUInt32LE(o.onlink === true ? RTNH_F_ONLINK : 0, 8);
   return Buffer.concat([

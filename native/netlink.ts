@@ -2,21 +2,14 @@ import { E, ErrnoError } from './errno.ts';
 import { O, OwnedFd } from './fd.ts';
 import { bind, check } from './libc.ts';
 import { parseAddress, type Address } from './netlink-addresses.ts';
-import { align4, attribute, attributes, text, textOf, u32 } from './netlink-attributes.ts';
+import { align4, attribute, attributes, text, textOf, u32, type RtMessage } from './netlink-attributes.ts';
 import { linkHeader, parseLink, type Link } from './netlink-links.ts';
 import { parseNeighbour, parseRoute, type Neighbour, type Route } from './netlink-routes.ts';
 
 export * from './netlink-addresses.ts';
 export * from './netlink-links.ts';
 export * from './netlink-routes.ts';
-
-/** One request of rtnetlink(7). Builders make them; `name` says in errors what it was to do. */
-export interface RtMessage {
-  name: string;
-  type: number;
-  flags: number;
-  body: Buffer;
-}
+export type { RtMessage } from './netlink-attributes.ts';
 
 const socket2 = bind<[number, number, number]>('int socket(int domain, int type, int protocol)');
 const setsockopt = bind<[number, number, number, Buffer, number]>(
@@ -226,6 +219,3 @@ function failureOf(call: string, answer: Answer): ErrnoError | undefined {
   }
   return new ErrnoError(call, errno, said);
 }
-
-/** The index of `lo`, in every network namespace. */
-export const LOOPBACK_INDEX = 1;

@@ -16,9 +16,9 @@ const WNOHANG = 1;
 const WEXITED = 4;
 const WNOWAIT = 0x1000000;
 const P_ALL = 0;
-/** siginfo_t is 128 bytes; si_pid of a SIGCHLD stands at 12. */
+/** siginfo_t is 128 bytes; si_pid of a SIGCHLD stands at 16. */
 const SIGINFO_SIZE = 128;
-const SI_PID = 12;
+const SI_PID = 16;
 
 /** Reaps the child if it has ended: its status, `running`, or `gone` when there is no such child (any more). */
 export function reap(pid: number): ExitStatus | 'running' | 'gone' {
