@@ -13,13 +13,15 @@ export interface ResolvedUser {
 
 /** Whom the caller and the image name. */
 export interface UserRequest {
+  /** The mounted root file system. */
+  rootfs: string;
   /** The image's `User`: empty, `user`, `uid`, `user:group`, `uid:gid` and the mixed forms. */
   imageUser: string;
   runAsUser?: number;
   runAsGroup?: number;
   runAsUsername: string;
   supplementalGroups: number[];
-  supplementalGroupsPolicy: 'merge' | 'strict';
+  policy: 'merge' | 'strict';
 }
 
 /** The files belong to the image, and their lines are gone through on the event loop: this is for ten thousand users. */
@@ -49,7 +51,8 @@ interface GroupEntry {
  * Throws `invalid` for names that the image does not know, ids out of range, a group without a user, and files that
  * are larger than a megabyte.
  */
-export function resolveUser(rootfs: string, request: UserRequest): ResolvedUser {
+export function resolveUser(request: UserRequest): ResolvedUser {
+  const { rootfs } = request;
   const wanted = wantedUser(request);
   const passwd = parsePasswd(readText(rootfs, '/etc/passwd'));
   let groups: GroupEntry[] | undefined;
@@ -58,7 +61,7 @@ export function resolveUser(rootfs: string, request: UserRequest): ResolvedUser 
   const uid = entry?.uid ?? Number(wanted.user);
   const gid = wanted.group === '' ? (entry?.gid ?? 0) : groupId(groupFile, wanted.group);
   const listed =
-    request.supplementalGroupsPolicy === 'merge' && entry !== undefined
+    request.policy === 'merge' && entry !== undefined
       ? groupFile().filter(({ members }) => members.includes(entry.name))
       : [];
   const asked = request.supplementalGroups.map((id) => inRange('supplemental group', id));

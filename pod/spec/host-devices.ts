@@ -2,13 +2,21 @@ import { lstatSync, readdirSync, realpathSync, statSync, type Stats } from 'node
 import { join, posix } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
-import type { DeviceConfig } from '../config.ts';
+import type { ContainerConfig, DeviceConfig } from '../config.ts';
 import type { GrantedDevice } from './input.ts';
 
 /** Parts of /dev that are file systems or belong to one process: they are not the node's devices. */
 const NOT_DEVICES = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', '.lxc', '.lxd-mounts', '.udev']);
 /** A directory that a pod names may not hold more than this. */
 const MAX_DEVICES = 4096;
+
+/** What a container gets: every device of the node when it is privileged, else those that it asks for. */
+export function hostDevices(config: Pick<ContainerConfig, 'devices' | 'security'>): GrantedDevice[] {
+  if (!config.security.privileged) return requestedDevices(config.devices);
+  const all = nodeDevices();
+  const known = new Set(all.map(({ path }) => path));
+  return [...all, ...requestedDevices(config.devices).filter(({ path }) => !known.has(path))];
+}
 
 /** Every character and block device below /dev, for privileged containers, at its own path and with all rights. */
 export function nodeDevices(root = '/dev'): GrantedDevice[] {

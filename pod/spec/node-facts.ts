@@ -5,8 +5,15 @@ import type { NodeFacts } from './input.ts';
 
 const CAP_SYS_RESOURCE = 'CAP_SYS_RESOURCE';
 
-/** What this node and this daemon can give to containers. Read once at start: none of it changes while both live. */
-export function nodeFacts(hierarchy: CgroupHierarchy = nodeHierarchy()): NodeFacts {
+let facts: NodeFacts | undefined;
+
+/** What this node and this daemon can give to containers. Read once: none of it changes while both live. */
+export function nodeFacts(): NodeFacts {
+  facts ??= readNodeFacts(nodeHierarchy());
+  return facts;
+}
+
+function readNodeFacts(hierarchy: CgroupHierarchy): NodeFacts {
   const status = readFileSync('/proc/self/status', 'latin1');
   const boundingCapabilities = capabilitiesOfMask(field(status, 'CapBnd') ?? '0');
   return {
@@ -34,7 +41,7 @@ function hasHugetlb(hierarchy: CgroupHierarchy): boolean {
 }
 
 function hasSwapAccounting(hierarchy: CgroupHierarchy): boolean {
-  // The root has no memory.swap.max on v2; a kernel that accounts swap lists it in /proc/swaps all the same.
+  // The root of v2 has no memory.swap.max; a kernel built with swap, and so with its accounting, has this file.
   if (hierarchy.version === 2) return existsSync('/proc/swaps');
   const root = controllerDirectory(hierarchy, 'memory', '/');
   return root !== undefined && existsSync(`${root}/memory.memsw.limit_in_bytes`);

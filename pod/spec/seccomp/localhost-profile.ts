@@ -39,7 +39,7 @@ const PROFILE = v.object({
  * absolute path there, with or without the prefix `localhost/`. Throws `invalid` when it leads out of the directory,
  * is missing, larger than a megabyte, or not a profile.
  */
-export function readLocalhostProfile(root: string, reference: string): OciSeccomp {
+export function localhostProfile(root: string, reference: string): OciSeccomp {
   const subject = `seccomp profile ${JSON.stringify(reference)}`;
   const path = reference.replace(/^localhost\//, '');
   const relative = path.startsWith('/') ? posix.relative(root, path) : posix.normalize(path);

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import type { MountConfig } from '../config.ts';
+import { mountsOf } from './mounts.ts';
+import { sampleInput } from './sample-input.ts';
+
+const mount = (changes: Partial<MountConfig>): MountConfig => ({
+  containerPath: '/data',
+  hostPath: '/srv/data',
+  readonly: false,
+  selinuxRelabel: false,
+  propagation: 'private',
+  recursiveReadOnly: false,
+  uidMappings: [],
+  gidMappings: [],
+  imageSubPath: '',
+  ...changes,
+});
+const planFor = (...mounts: MountConfig[]): ReturnType<typeof mountsOf> =>
+  mountsOf(sampleInput({ container: { mounts } }));
+
+describe('mountsOf', () => {
+  it('puts shallow paths before deep ones and keeps the order of equals', () => {
+    const targets = planFor(
+      mount({ containerPath: '/a/b/c' }),
+      mount({ containerPath: '/b' }),
+      mount({ containerPath: '/a' }),
+    ).mounts.map((m) => m.destination);
+    assert.deepEqual(targets.slice(-6), [
+      '/b',
+      '/a',
+      '/etc/hostname',
+      '/etc/resolv.conf',
+      '/dev/shm',
+      '/a/b/c',
+    ]);
+  });
+
+  it('lets the caller replace the defaults and the files of the pod', () => {
+    const { mounts } = planFor(
+      mount({ containerPath: '/sys/' }),
+      mount({ containerPath: '/etc//resolv.conf' }),
+    );
+    assert.deepEqual(
+      mounts.filter((m) => m.destination === '/sys').map((m) => m.type),
+      ['bind'],
+    );
+    assert.deepEqual(
+      mounts.filter((m) => m.destination === '/etc/resolv.conf').map((m) => m.source),
+      ['/srv/data'],
+    );
+  });
+
+  it('leaves /dev alone when the caller brings it', () => {
+    const targets = planFor(mount({ containerPath: '/dev', hostPath: '/dev' })).mounts.map(
+      (m) => m.destination,
+    );
+    assert.ok(!targets.includes('/dev/pts') && !targets.includes('/dev/mqueue'));
+  });
+
+  it('gives the root the propagation that its mounts need', () => {
+    assert.equal(planFor(mount({})).rootfsPropagation, undefined);
+    assert.equal(planFor(mount({ propagation: 'host-to-container' })).rootfsPropagation, 'rslave');
+    assert.equal(
+      planFor(
+        mount({ propagation: 'bidirectional' }),
+        mount({ propagation: 'host-to-container', containerPath: '/x' }),
+      ).rootfsPropagation,
+      'rshared',
+    );
+  });
+
+  it('writes to /sys for privileged containers only', () => {
+    const options = (privileged: boolean): string[] =>
+      mountsOf(sampleInput({ security: { privileged } })).mounts.find((m) => m.destination === '/sys')!
+        .options;
+    assert.ok(options(false).includes('ro'));
+    assert.ok(options(true).includes('rw'));
+  });
+
+  it('refuses paths that cannot be mounted', () => {
+    for (const bad of [
+      { containerPath: 'relative' },
+      { containerPath: '/' },
+      { containerPath: '/x/..' },
+      { containerPath: '/a\0b' },
+      { hostPath: '' },
+      { hostPath: 'relative' },
+    ])
+      assert.throws(() => planFor(mount(bad)), { kind: 'invalid' });
+  });
+
+  it('says what it does not serve, with the name that the kubelet looks for', () => {
+    assert.throws(() => planFor(mount({ readonly: true, recursiveReadOnly: true })), /RROUnsupported/);
+    assert.throws(() => planFor(mount({ uidMappings: [{ hostId: 1, containerId: 0, length: 1 }] })), {
+      kind: 'unimplemented',
+    });
+    const image = { image: 'x', annotations: {}, userSpecifiedImage: 'x', runtimeHandler: '' };
+    assert.throws(() => planFor(mount({ hostPath: '', image })), { kind: 'unimplemented' });
+  });
+});
