@@ -1,0 +1,122 @@
+import { count, text, texts, word, type Key } from './key.ts';
+import * as sound from './sound.ts';
+
+/** Keys by name. */
+export type Section = Record<string, Key<unknown>>;
+
+/** The keys of one runtime handler: `[runtime.handlers.<name>]`. */
+const HANDLER_SCHEMA = {
+  path: text('', 'the OCI runtime: an absolute path, or a name that is looked up in PATH', {
+    wrong: sound.program,
+  }),
+  sandbox: word(
+    ['inprocess', 'oci'],
+    'inprocess',
+    'who makes the sandboxes of its pods, the daemon or the OCI runtime',
+  ),
+};
+
+/** The handlers that are there when the configuration says nothing. */
+export const DEFAULT_HANDLERS: Record<string, HandlerConfig> = {
+  crun: { path: 'crun', sandbox: 'inprocess' },
+  runc: { path: 'runc', sandbox: 'inprocess' },
+};
+
+/** Every key that the configuration can have, by section; the empty section is the top of the file. */
+const SCHEMA = {
+  '': {
+    root: text('/var/lib/berth', 'images, containers, records', { wrong: sound.absolutePath }),
+    state: text('/run/berth', 'sockets, bundles, exit records, namespace pins', {
+      wrong: sound.absolutePath,
+    }),
+  },
+  cri: {
+    listen: text('unix:///run/berth/berth.sock', 'where kubelet and crictl find the daemon', {
+      wrong: sound.unixSocket,
+    }),
+    stream_listen: text('127.0.0.1:0', 'where exec, attach and port-forward streams are served', {
+      wrong: sound.tcpAddress,
+    }),
+  },
+  metrics: {
+    listen: text('127.0.0.1:9464', 'serves http://…/metrics for Prometheus; empty: no metrics', {
+      wrong: sound.tcpAddressOrEmpty,
+    }),
+  },
+  runtime: {
+    default_handler: text(
+      'auto',
+      'for pods that name no handler; auto: crun, or the first other one that works on this node',
+    ),
+    cgroup_driver: word(
+      ['auto', 'cgroupfs', 'systemd'],
+      'auto',
+      'who makes cgroups; auto: systemd where it is PID 1 on cgroup v2',
+    ),
+    cgroup_parent: text('', 'for pods that name no parent; empty: /berth, or berth.slice with systemd'),
+    conmon: text('conmon', 'the monitor of containers', { wrong: sound.program }),
+    seccomp_root: text('/var/lib/kubelet/seccomp', 'where Localhost seccomp profiles lie', {
+      wrong: sound.absolutePath,
+    }),
+    create_timeout_seconds: count(240, 1, 3600, 'how long a create may go on after its caller has left'),
+    adoption_seconds: count(
+      120,
+      0,
+      3600,
+      'how long a finished create waits for the retry of a caller that had left',
+    ),
+    max_children: count(16, 1, 1024, 'OCI runtime processes at once'),
+  },
+  image: {
+    registry_config_dir: text(
+      '/etc/containerd/certs.d',
+      '<host>/hosts.toml in it: mirrors, CA, client certificates, plain http',
+      { wrong: sound.absolutePath },
+    ),
+    max_concurrent_downloads: count(6, 1, 64, 'layers at once'),
+  },
+  network: {
+    conf_dir: text('/etc/cni/net.d', 'CNI configuration lists; the first one serves', {
+      wrong: sound.absolutePath,
+    }),
+    bin_dirs: texts(['/opt/cni/bin', '/usr/lib/cni'], 'CNI plugins', { wrong: sound.absolutePaths }),
+    pod_cidr: text(
+      '',
+      'when conf_dir holds no network and this (or the kubelet) gives a range, the built-in bridge network serves',
+      { wrong: sound.podRanges },
+    ),
+    bridge: text('berth0', 'the link of the built-in bridge network', { wrong: sound.linkName }),
+  },
+  log: {
+    level: word(['error', 'warn', 'info', 'debug'], 'info', 'what is logged', { live: true }),
+    format: word(['json', 'text'], 'json', 'for machines or for people'),
+  },
+};
+
+/** The schema for those who go through all of it. */
+export const SECTIONS = SCHEMA as unknown as Record<string, Section>;
+export const HANDLER_KEYS = HANDLER_SCHEMA as unknown as Section;
+
+type Schema = typeof SCHEMA;
+type Values<S> = { -readonly [K in keyof S]: S[K] extends Key<infer T> ? T : never };
+
+/** One runtime handler. */
+export type HandlerConfig = Values<typeof HANDLER_SCHEMA>;
+
+/** The configuration with every key in it, named as in the file. */
+export type Config = Values<Schema['']> & {
+  [S in Exclude<keyof Schema, '' | 'runtime'>]: Values<Schema[S]>;
+} & { runtime: Values<Schema['runtime']> & { handlers: Record<string, HandlerConfig> } };
+
+/** The configuration that is in force when no file says anything. */
+export function defaultConfig(): Config {
+  const sections = Object.entries(SECTIONS).map(([name, section]) => {
+    const values = Object.fromEntries(
+      Object.entries(section).map(([key, { default: value }]) => [key, value]),
+    );
+    return name === '' ? values : { [name]: values };
+  });
+  const config = structuredClone(Object.assign({}, ...sections) as Config);
+  config.runtime.handlers = structuredClone(DEFAULT_HANDLERS);
+  return config;
+}
