@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { controllerDirectory, nodeHierarchy } from './hierarchy.ts';
+import { cgroupProcesses, killCgroup, removeCgroup } from './kill.ts';
+import {
+  createPodCgroup,
+  joinPodCgroup,
+  makePodCgroup,
+  planPodCgroup,
+  removePodCgroup,
+} from './pod-cgroup.ts';
+import { cgroupStats, oomKilled, oomKills } from './stats.ts';
+
+const TOP = `/berth-test-${process.pid}`;
+
+describe('a pod’s cgroup', () => {
+  const children: ChildProcess[] = [];
+  const child = async (command: string): Promise<number> => {
+    const process = spawn('/bin/sh', ['-c', command], { stdio: 'ignore' });
+    children.push(process);
+    await new Promise((resolve) => process.once('spawn', resolve));
+    return process.pid!;
+  };
+
+  afterEach(async () => {
+    for (const process of children.splice(0)) process.kill('SIGKILL');
+    await killCgroup(TOP);
+    await removeCgroup(TOP);
+  });
+
+  it('is made in every tree and leaves nothing behind', async () => {
+    const cgroup = createPodCgroup(`${TOP}/pod1`, 's1');
+    assert.equal(cgroup.path, `${TOP}/pod1/berth-s1`);
+    for (const directory of cgroup.join) assert.ok(existsSync(directory), directory);
+    await removePodCgroup(cgroup);
+    for (const tree of nodeHierarchy().trees) assert.ok(!existsSync(join(tree, TOP)), tree);
+    await removePodCgroup(cgroup);
+  });
+
+  it('removes only what it made', async () => {
+    const kubelets = createPodCgroup(`${TOP}/pod1`);
+    const ours = createPodCgroup(`${TOP}/pod1`, 's1');
+    await removePodCgroup(ours);
+    for (const directory of kubelets.join) assert.ok(existsSync(directory), directory);
+    await removePodCgroup(kubelets);
+  });
+
+  it('leaves shared parents to the last pod', async () => {
+    const first = createPodCgroup(TOP, 's1');
+    const second = planPodCgroup(TOP, 's2', new Set(first.made));
+    makePodCgroup(second);
+    await removePodCgroup(first);
+    assert.ok(existsSync(second.join[0]!));
+    await removePodCgroup(second);
+    assert.ok(!existsSync(join(nodeHierarchy().trees[0]!, TOP)));
+  });
+
+  it('takes a process into every tree, counts it, and kills it', async () => {
+    const cgroup = createPodCgroup(TOP, 's1');
+    const pid = await child('while :; do sleep 100; done');
+    await joinPodCgroup(cgroup, pid);
+    const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
+    assert.equal(lines.filter((line) => line.endsWith(cgroup.path)).length, cgroup.join.length);
+    assert.ok(cgroupProcesses(TOP).includes(pid));
+    await killCgroup(TOP);
+    assert.deepEqual(cgroupProcesses(TOP), []);
+    await removePodCgroup(cgroup);
+  });
+
+  it('kills what forks all the time', async () => {
+    const cgroup = createPodCgroup(TOP, 's1');
+    const pid = await child('sleep 0.2; while :; do sleep 5 & sleep 0.005; done');
+    await joinPodCgroup(cgroup, pid);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(cgroupProcesses(TOP).length > 3);
+    await killCgroup(TOP);
+    await removePodCgroup(cgroup);
+  });
+
+  it('owes the removal while processes live in it', async () => {
+    const cgroup = createPodCgroup(TOP, 's1');
+    const pid = await child('sleep 100');
+    await joinPodCgroup(cgroup, pid);
+    await assert.rejects(removePodCgroup(cgroup), { kind: 'precondition' });
+    await killCgroup(cgroup.path);
+    await removePodCgroup(cgroup);
+  });
+
+  it('has numbers while it is there', async () => {
+    const cgroup = createPodCgroup(TOP, 's1');
+    const pid = await child('i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 100');
+    await joinPodCgroup(cgroup, pid);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const stats = cgroupStats(TOP)!;
+    assert.ok(stats.cpuUsageNs > 0n);
+    assert.equal(stats.processes, 1n);
+    assert.ok(stats.workingSetBytes <= stats.memoryUsageBytes);
+    assert.equal(stats.memoryAvailableBytes, undefined);
+    assert.equal(oomKills(cgroup.path), 0);
+    assert.equal(oomKilled(cgroup.path), false);
+    await killCgroup(TOP);
+    await removePodCgroup(cgroup);
+    assert.equal(cgroupStats(TOP), undefined);
+    assert.equal(oomKills(cgroup.path), undefined);
+  });
+
+  it('copies the CPUs of the parent into a new cpuset', async () => {
+    const hierarchy = nodeHierarchy();
+    const cgroup = createPodCgroup(TOP, 's1');
+    const directory = controllerDirectory(hierarchy, 'cpuset', cgroup.path);
+    if (hierarchy.version === 1 && directory !== undefined)
+      assert.notEqual(readFileSync(join(directory, 'cpuset.cpus'), 'utf8').trim(), '');
+    await removePodCgroup(cgroup);
+  });
+});
