@@ -113,7 +113,7 @@ class NodeNetwork implements PodNetwork {
         case 'none':
           throw new Fault('unavailable', 'The node has no pod network yet', { hint: this.status().message });
         default:
-          throw choice satisfies never;
+          return choice satisfies never;
       }
     }, signal);
   }
@@ -175,7 +175,7 @@ class NodeNetwork implements PodNetwork {
       case 'none':
         return `No network is configured: put a CNI list into ${this.#directory.path}, or set [network] pod_cidr for the built-in bridge network (the kubelet may give it, too)`;
       default:
-        throw this.#choice satisfies never;
+        return this.#choice satisfies never;
     }
   }
 

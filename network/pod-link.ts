@@ -23,12 +23,6 @@ export interface BridgeLink {
 }
 
 const DEFAULT_MTU = 1500;
-/**
- * The index of the pod's end in its namespace, fixed so that all can be told in one go. It must differ from the index
- * of the host's end: the kernel takes a link whose peer has its own index for one without a peer, and may then
- * announce its carrier a second late. The node has had its bridge before any pod's link, so that never gets 2.
- */
-const PEER_INDEX = 2;
 const PEER_NAME = 'eth0';
 
 /**
@@ -94,7 +88,6 @@ export function makePodLink(rtnl: Rtnl, link: PodLink): void {
       mtu: link.bridge.mtu,
       peer: PEER_NAME,
       peerNetns: netns.fd,
-      peerIndex: PEER_INDEX,
       peerMac: macOf(link.addresses[0]!.address),
     }),
     // A pod that reaches itself through a service or host port leaves and enters by the same port of the bridge.
@@ -102,13 +95,13 @@ export function makePodLink(rtnl: Rtnl, link: PodLink): void {
   ]);
   inNetns(netns.fd, () => {
     using inside = new Rtnl();
+    // Asked for and not assumed: some kernels put tunnels of their own into every new namespace.
+    const index = inside.linkByName(PEER_NAME)!.index;
     inside.exec([
       linkUp(LOOPBACK_INDEX),
-      linkUp(PEER_INDEX),
-      ...link.addresses.map(({ address, range }) =>
-        addrAdd({ index: PEER_INDEX, address, prefix: range.prefix }),
-      ),
-      ...link.addresses.map(({ range }) => routeAdd({ index: PEER_INDEX, gateway: range.gateway })),
+      linkUp(index),
+      ...link.addresses.map(({ address, range }) => addrAdd({ index, address, prefix: range.prefix })),
+      ...link.addresses.map(({ range }) => routeAdd({ index, gateway: range.gateway })),
     ]);
   });
 }
