@@ -6,7 +6,6 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -316,9 +315,4 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     await node.destroy().catch(() => {}); // the first error says more
     throw error;
   }
-}
-
-/** Directories of nodes that an earlier, killed run left behind. */
-export function strayNodes(): string[] {
-  return readdirSync('/tmp').filter((name) => /^berth-[0-9a-f]{6}\w{6}$/.test(name));
 }

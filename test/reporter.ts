@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { relative } from 'node:path';
+import { inspect } from 'node:util';
 import type { Runner, Test } from 'mocha';
 
 /** What one mocha run came to, as the gate reads it from file descriptor 3. */
@@ -64,13 +65,14 @@ function fileOf(test: Test): string {
   return test.file === undefined ? 'unknown file' : relative(process.cwd(), test.file);
 }
 
+/** The text of an error; mocha's parallel workers hand over plain objects with the same fields. */
 function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const own = (error.stack ?? '').includes(error.message) ? error.stack! : `${error.message}\n${error.stack}`;
+  if (typeof error !== 'object' || error === null || !('message' in error)) return inspect(error);
+  const { message, stack = '', cause } = error as { message: string; stack?: string; cause?: unknown };
+  const own = stack.includes(message) ? stack : `${message}\n${stack}`;
   const lines = own.split('\n').filter((line) => !/^\s+at .*(node:internal|node_modules)/.test(line));
-  return error.cause === undefined
-    ? lines.join('\n')
-    : `${lines.join('\n')}\ncaused by ${describeError(error.cause)}`;
+  const text = lines.join('\n').trimEnd();
+  return cause === undefined ? text : `${text}\ncaused by ${describeError(cause)}`;
 }
 
 function indent(text: string): string {

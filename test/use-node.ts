@@ -10,6 +10,8 @@ export interface Suite {
   readonly library: ImageLibrary;
   /** The node with the busybox image and no pods. */
   readonly clean: Census;
+  /** Takes the census anew, after something was made that stays by design. */
+  retake(): Promise<void>;
 }
 
 /**
@@ -59,6 +61,9 @@ export function useNode(options: NodeOptions & { image?: boolean } = {}): Suite 
     },
     get clean() {
       return present(clean);
+    },
+    async retake() {
+      clean = await takeCensus(present(node));
     },
   };
 }

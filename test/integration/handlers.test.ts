@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { runPod, runSandbox, podConfig, sandboxStatusOf, shell } from '../pods.ts';
+import { assertRefused } from '../refusal.ts';
+import { useNode } from '../use-node.ts';
+
+const HYBRID = existsSync('/sys/fs/cgroup/unified/cgroup.controllers');
+
+describe('runtime handlers', () => {
+  const suite = useNode({ hybrid: true });
+
+  it('crun is the default, or runc where crun cannot work', async () => {
+    const { node } = suite;
+    const { sandbox, container } = await runPod(node, 'default', ['sleep', '1000']);
+    assert.equal((await sandboxStatusOf(node, sandbox)).runtimeHandler, HYBRID ? 'runc' : 'crun');
+    assert.equal(await shell(node, container, 'echo works'), 'works\n');
+    if (!HYBRID) return;
+    assert.match(node.log, /crun[^\n]*(hybrid|unified|v2)/, 'the log says why');
+    await assertRefused(node, { code: 'FAILED_PRECONDITION', says: /crun/ }, () =>
+      runSandbox(node, podConfig(node, 'x'), 'crun'),
+    );
+  });
+});
+
+describe('runtime handlers on a node without crun and runc', () => {
+  const absent = { path: '/absent/runtime' };
+  const suite = useNode({
+    image: false,
+    config: { runtime: { handlers: { crun: absent, runc: absent, faulty: absent } } },
+  });
+
+  it('are reported as the reason why the node is not ready', async () => {
+    const { node } = suite;
+    const { status } = await node.client.call('Status', {});
+    const ready = status?.conditions.find(({ type }) => type === 'RuntimeReady');
+    assert.equal(ready?.status, false);
+    assert.match(ready?.message ?? '', /absent\/runtime/);
+    await assertRefused(node, { code: 'FAILED_PRECONDITION', says: /./ }, () =>
+      runSandbox(node, podConfig(node, 'x')),
+    );
+  });
+});
