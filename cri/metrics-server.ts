@@ -1,0 +1,51 @@
+import { createServer, type Server } from 'node:http';
+import { Fault } from '../ground/fault.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Serves `/metrics` over HTTP. */
+export interface MetricsServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** Listens on `host:port` (`[::1]:9464` too). Rejects with Fault `unavailable` when that cannot be had. */
+export async function serveMetrics(metrics: Metrics, listen: string): Promise<MetricsServer> {
+  const colon = listen.lastIndexOf(':');
+  const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+      response.writeHead(404).end('Only GET /metrics is here\n');
+      return;
+    }
+    metrics.page().then(
+      ({ contentType, text }) => response.writeHead(200, { 'content-type': contentType }).end(text),
+      (error: unknown) => response.writeHead(500).end(`${String(error)}\n`),
+    );
+  });
+  server.requestTimeout = 10_000;
+  await listening(server, Number(listen.slice(colon + 1)), host, listen);
+  server.unref();
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, port: number, host: string, listen: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new Fault('unavailable', `Metrics cannot be served on ${listen}`, {
+          cause,
+          hint: 'give [metrics] listen another address, or "" for none',
+        }),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+}
