@@ -164,7 +164,11 @@ async function main(): Promise<void> {
   if (!existsSync(join(BIN, 'mocha'))) {
     console.error("The npm packages are missing: run 'npm ci' first");
     total.failed++;
-  } else await run(words, all);
+  } else
+    await run(words, all).catch((error: unknown) => {
+      console.error(error);
+      total.failed++;
+    });
   console.log(`took ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 ? 0 : 1;
