@@ -1,0 +1,189 @@
+import { Fault } from '../ground/fault.ts';
+import type { Limit } from '../ground/limit.ts';
+import type { Stage } from '../ground/stages.ts';
+import type { Catalog, StoredImage } from './catalog.ts';
+import type { PullProgress } from './images.ts';
+import { chainIds } from './layers/chain.ts';
+import type { ExtractLimits } from './layers/extract.ts';
+import type { LayerStore } from './layers/layer-store.ts';
+import { parseConfigBlob, type Descriptor } from './manifest.ts';
+import { checkPlatform } from './platform.ts';
+
+/** An image whose documents are at hand and whose layers are still to come. */
+export interface ResolvedImage {
+  id: string;
+  manifest: string;
+  configBlob: Buffer;
+  /** Digests that led here: index and manifest. */
+  targets: string[];
+  /** In the manifest's order, lowest first; without `digest` the layer's blob is verified by its diff id alone. */
+  layers: {
+    size: number;
+    digest: string | undefined;
+    open: (signal: AbortSignal) => AsyncIterable<Buffer>;
+  }[];
+  tags: string[];
+  digests: string[];
+}
+
+export interface InstallOptions {
+  signal: AbortSignal;
+  stage: (stage: Stage) => void;
+  progress: (progress: PullProgress) => void;
+}
+
+/** Brings the layers of a resolved image into the store and lists the image. Registries and archives both end here. */
+export class Installer {
+  readonly #layers: LayerStore;
+  readonly #catalog: Catalog;
+  readonly #downloads: Limit;
+  readonly #limits: ExtractLimits;
+
+  constructor(options: { layers: LayerStore; catalog: Catalog; downloads: Limit; limits: ExtractLimits }) {
+    this.#layers = options.layers;
+    this.#catalog = options.catalog;
+    this.#downloads = options.downloads;
+    this.#limits = options.limits;
+  }
+
+  /**
+   * The stages `fetch`, `unpack` and `commit` of PullImage. Throws Fault('invalid') when manifest and configuration
+   * do not belong together, Fault('exhausted') when the image is larger than the limits.
+   */
+  async install(image: ResolvedImage, { signal, stage, progress }: InstallOptions): Promise<StoredImage> {
+    const { config, diffIds, platform } = parseConfigBlob(image.configBlob);
+    checkPlatform(platform);
+    if (diffIds.length !== image.layers.length) {
+      throw new Fault(
+        'invalid',
+        `The image has ${image.layers.length} layers and ${diffIds.length} diff ids`,
+      );
+    }
+    const chains = chainIds(diffIds);
+    using _pinned = this.#layers.pin(chains);
+    const counters = new Counters(image.layers, progress);
+    stage('fetch');
+    counters.fetched = () => stage('unpack');
+    await allOrNone(signal, chains.length, (i, inner) =>
+      this.#layer(image, diffIds, chains, i, inner, counters),
+    );
+    stage('commit');
+    return this.#catalog.add(
+      {
+        id: image.id,
+        size: this.#size(chains),
+        layers: chains,
+        config,
+        targets: image.targets,
+        manifest: image.manifest,
+        configBlob: image.configBlob.toString('utf8'),
+      },
+      image.tags,
+      image.digests,
+    );
+  }
+
+  async #layer(
+    image: ResolvedImage,
+    diffIds: string[],
+    chains: string[],
+    i: number,
+    signal: AbortSignal,
+    counters: Counters,
+  ): Promise<void> {
+    const source = image.layers[i]!;
+    const wanted = {
+      chainId: chains[i]!,
+      diffId: diffIds[i]!,
+      below: chains.slice(0, i),
+      digest: source.digest,
+      open: (inner: AbortSignal) => this.#limited(source.open, inner),
+    };
+    await this.#layers.ensure(wanted, this.#limits, {
+      signal,
+      listener: ({ bytes }) => counters.add(i, bytes),
+    });
+    counters.done(i);
+    this.#size(chains);
+  }
+
+  /** The source's bytes, once fewer than the configured number of downloads are running. */
+  async *#limited(
+    open: (signal: AbortSignal) => AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    const over = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    const turn = this.#downloads.run(() => {
+      entered.resolve();
+      return over.promise;
+    }, signal);
+    turn.catch(entered.reject);
+    await entered.promise;
+    try {
+      yield* open(signal);
+    } finally {
+      over.resolve();
+    }
+  }
+
+  #size(chains: string[]): number {
+    const size = [...new Set(chains)].reduce((sum, chain) => sum + (this.#layers.get(chain)?.bytes ?? 0), 0);
+    if (size <= this.#limits.bytes) return size;
+    throw new Fault('exhausted', `The image unpacks to more than ${this.#limits.bytes} bytes`);
+  }
+}
+
+/** How far a pull is, told as it changes. */
+class Counters {
+  readonly #progress: PullProgress;
+  readonly #left: number[];
+  readonly #done = new Set<number>();
+  readonly #tell: (progress: PullProgress) => void;
+  fetched: () => void = () => {};
+
+  constructor(layers: Pick<Descriptor, 'size'>[], tell: (progress: PullProgress) => void) {
+    const bytesTotal = layers.reduce((sum, { size }) => sum + size, 0);
+    this.#left = layers.map(({ size }) => size);
+    this.#progress = { layersDone: 0, layersTotal: layers.length, bytesDone: 0, bytesTotal };
+    this.#tell = tell;
+  }
+
+  add(layer: number, bytes: number): void {
+    const counted = Math.min(bytes, this.#left[layer]!);
+    if (counted === 0) return;
+    this.#left[layer]! -= counted;
+    this.#progress.bytesDone += counted;
+    if (this.#progress.bytesDone === this.#progress.bytesTotal) this.fetched();
+    this.#tell({ ...this.#progress });
+  }
+
+  /** A layer that was there already counts in full. */
+  done(layer: number): void {
+    this.add(layer, this.#left[layer]!);
+    if (this.#done.has(layer)) return;
+    this.#done.add(layer);
+    this.#progress.layersDone++;
+    this.#tell({ ...this.#progress });
+  }
+}
+
+/** All at once; the first failure tells the others to stop, and is what this rejects with. */
+async function allOrNone(
+  signal: AbortSignal,
+  count: number,
+  work: (index: number, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const inner = AbortSignal.any([signal, stop.signal]);
+  const guarded = async (index: number): Promise<void> => {
+    try {
+      await work(index, inner);
+    } catch (error) {
+      stop.abort(error);
+    }
+  };
+  await Promise.all(Array.from({ length: count }, (_, index) => guarded(index)));
+  signal.throwIfAborted();
+  stop.signal.throwIfAborted();
+}

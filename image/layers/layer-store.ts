@@ -1,0 +1,270 @@
+import { EventEmitter, once } from 'node:events';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../../ground/fault.ts';
+import type { Log } from '../../ground/log.ts';
+import { waitOrAbort } from '../../ground/wait.ts';
+import type { RecordTable } from '../../ground/records.ts';
+import { DigestCheck } from '../digest.ts';
+import { SharedWork } from '../shared-work.ts';
+import type { Trash } from '../trash.ts';
+import type { ExtractLimits, RootAttributes } from './extract.ts';
+import type { Unpacked } from './protocol.ts';
+import type { UnpackPool } from './unpack-pool.ts';
+
+/** A layer that is unpacked, as the record store keeps it under its chain id. */
+export interface LayerRecord {
+  /** Name below the layer directory; several chain ids can share one. */
+  directory: string;
+  diffId: string;
+  bytes: number;
+  inodes: number;
+  /** Attributes of the root, when the layer has an entry for it. */
+  root: RootAttributes | undefined;
+  /** Whether the directory depends on the layer alone, not on those below it. */
+  independent: boolean;
+}
+
+/** A layer that is wanted, and how to come by it. */
+export interface WantedLayer {
+  chainId: string;
+  diffId: string;
+  /** Chain ids of the layers below, lowest first. */
+  below: string[];
+  /** Digest of the blob; absent when only the diff id is known. */
+  digest: string | undefined;
+  /** The blob's bytes. */
+  open: (signal: AbortSignal) => AsyncIterable<Buffer>;
+}
+
+/** What happens to a wanted layer: `bytes` more of its blob have come. */
+export type LayerEvent = { bytes: number };
+
+/**
+ * The unpacked layers of all images, content addressed, in `root/layers/<short name>`.
+ *
+ *     (nothing) ── unpack ──> root/ingest/<n> ── sync, rename ──> root/layers/<n> ── record ──> a layer
+ *
+ * Only a record makes a layer: at the start, whatever has none is thrown away.
+ */
+export class LayerStore {
+  readonly #layers: string;
+  readonly #ingest: string;
+  readonly #table: RecordTable<LayerRecord>;
+  readonly #records = new Map<string, LayerRecord>();
+  readonly #pool: UnpackPool;
+  readonly #trash: Trash;
+  readonly #log: Log;
+  readonly #byChain = new SharedWork<void, LayerEvent>();
+  readonly #byDiff = new SharedWork<Staged, LayerEvent>();
+  /** Chain ids that running pulls count on, with how many do. */
+  readonly #pins = new Map<string, number>();
+  /** Emits the chain id of each layer that gets its record. */
+  readonly #recorded = new EventEmitter().setMaxListeners(0);
+  #next = 1;
+
+  constructor(options: {
+    root: string;
+    table: RecordTable<LayerRecord>;
+    pool: UnpackPool;
+    trash: Trash;
+    log: Log;
+  }) {
+    this.#layers = join(options.root, 'layers');
+    this.#ingest = join(options.root, 'ingest');
+    this.#table = options.table;
+    this.#pool = options.pool;
+    this.#trash = options.trash;
+    this.#log = options.log;
+    for (const directory of [this.#layers, this.#ingest])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#recover();
+  }
+
+  get(chainId: string): LayerRecord | undefined {
+    return this.#records.get(chainId);
+  }
+
+  /** The layer's directory. Throws Fault('not-found'). */
+  directory(chainId: string): string {
+    const record = this.#records.get(chainId);
+    if (record === undefined) throw new Fault('not-found', `The layer ${chainId} is not there`);
+    return join(this.#layers, record.directory);
+  }
+
+  /** Bytes and inodes of all layers, each directory once. */
+  usage(): { bytes: number; inodes: number } {
+    const directories = new Map([...this.#records.values()].map((record) => [record.directory, record]));
+    let [bytes, inodes] = [0, 0];
+    for (const record of directories.values()) {
+      bytes += record.bytes;
+      inodes += record.inodes;
+    }
+    return { bytes, inodes };
+  }
+
+  /** Keeps layers from being collected, also those that are yet to come, until disposed. */
+  pin(chains: string[]): Disposable {
+    for (const chain of chains) this.#pins.set(chain, (this.#pins.get(chain) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        for (const chain of chains) {
+          const left = this.#pins.get(chain)! - 1;
+          if (left === 0) this.#pins.delete(chain);
+          else this.#pins.set(chain, left);
+        }
+      },
+    };
+  }
+
+  /**
+   * Makes sure that the layer is there: finds it, joins who is at it, or unpacks it. A layer that takes attributes
+   * from those below waits for them, so the caller must ensure these as well, and give all up when one fails.
+   */
+  ensure(
+    layer: WantedLayer,
+    limits: ExtractLimits,
+    caller: { signal?: AbortSignal; listener?: (event: LayerEvent) => void },
+  ): Promise<void> {
+    return this.#byChain.join(layer.chainId, caller, async (signal, tell) => {
+      while (!this.#records.has(layer.chainId)) {
+        if (this.#shareWithTwin(layer)) return;
+        const staged = await this.#byDiff.join(layer.diffId, { signal, listener: tell }, (inner, tellInner) =>
+          this.#stage(layer, limits, inner, tellInner),
+        );
+        await this.#commit(staged, layer, signal);
+      }
+    });
+  }
+
+  /** Throws away every layer that is neither in `used` nor pinned. */
+  collect(used: Set<string>): void {
+    for (const [chainId, record] of this.#records) {
+      if (used.has(chainId) || this.#pins.has(chainId)) continue;
+      this.#table.delete(chainId);
+      this.#records.delete(chainId);
+      const shared = this.#records.values().some((other) => other.directory === record.directory);
+      if (!shared) this.#trash.take(join(this.#layers, record.directory));
+      this.#log.debug({ layer: chainId }, 'layer removed');
+    }
+  }
+
+  /** A layer of the same content above other layers is the same directory, if it stands for itself. */
+  #shareWithTwin({ chainId, diffId }: WantedLayer): boolean {
+    const twin = this.#records.values().find((record) => record.diffId === diffId && record.independent);
+    if (twin !== undefined) this.#record(chainId, twin);
+    return twin !== undefined;
+  }
+
+  async #stage(
+    layer: WantedLayer,
+    limits: ExtractLimits,
+    signal: AbortSignal,
+    tell: (event: LayerEvent) => void,
+  ): Promise<Staged> {
+    const name = (this.#next++).toString(36);
+    const directory = join(this.#ingest, name);
+    mkdirSync(directory, { mode: 0o755 });
+    try {
+      const unpacked = await this.#unpack(layer, directory, limits, signal, tell);
+      const staged: Staged = { name, directory, unpacked, committed: undefined };
+      // Those who wait take it in the same turn of the event loop; if all of them have left, nobody ever will.
+      setImmediate(() => staged.committed ?? this.#trash.take(directory));
+      return staged;
+    } catch (error) {
+      this.#trash.take(directory);
+      throw error;
+    }
+  }
+
+  async #unpack(
+    layer: WantedLayer,
+    directory: string,
+    limits: ExtractLimits,
+    signal: AbortSignal,
+    tell: (event: LayerEvent) => void,
+  ): Promise<Unpacked> {
+    const check = layer.digest === undefined ? undefined : new DigestCheck(layer.digest);
+    const stream = this.#pool.open(directory, limits, layer.diffId.slice(0, layer.diffId.indexOf(':')));
+    try {
+      for await (const chunk of layer.open(signal)) {
+        signal.throwIfAborted();
+        check?.update(chunk);
+        await stream.write(chunk);
+        tell({ bytes: chunk.length });
+      }
+      // Damaged bytes are the better reason when they are also why the layer could not be unpacked.
+      check?.verify(`the blob of layer ${layer.digest}`);
+      const unpacked = await waitOrAbort(stream.end(), signal);
+      if (unpacked.diffId === layer.diffId) return unpacked;
+      throw new Fault('data-loss', `The content of a layer is ${unpacked.diffId}, expected ${layer.diffId}`);
+    } finally {
+      stream.abandon();
+    }
+  }
+
+  /** The first who comes takes the staged directory; the others find its record, or begin anew. */
+  async #commit(staged: Staged, layer: WantedLayer, signal: AbortSignal): Promise<void> {
+    if (staged.committed !== undefined) {
+      // Another chain's failure is not ours: we begin anew.
+      await staged.committed.catch(() => {});
+      return;
+    }
+    staged.committed = this.#settle(staged, layer, signal);
+    await staged.committed;
+  }
+
+  async #settle(staged: Staged, layer: WantedLayer, signal: AbortSignal): Promise<void> {
+    const { name, directory, unpacked } = staged;
+    const independent = unpacked.implicit.length === 0;
+    try {
+      for (const chain of independent ? [] : layer.below) {
+        if (!this.#records.has(chain)) await once(this.#recorded, chain, { signal });
+      }
+      const lower = independent ? [] : layer.below.map((chain) => this.directory(chain)).toReversed();
+      const final = join(this.#layers, name);
+      await this.#pool.settle({ directory, final, implicit: unpacked.implicit, lower });
+    } catch (error) {
+      this.#trash.take(directory);
+      throw error;
+    }
+    const { bytes, inodes, root, droppedXattrs } = unpacked;
+    if (droppedXattrs > 0) this.#log.warn({ layer: layer.chainId, droppedXattrs }, 'attributes not kept');
+    this.#record(layer.chainId, { directory: name, diffId: layer.diffId, bytes, inodes, root, independent });
+  }
+
+  #record(chainId: string, record: LayerRecord): void {
+    this.#table.put(chainId, record);
+    this.#records.set(chainId, record);
+    this.#recorded.emit(chainId);
+  }
+
+  #recover(): void {
+    const there = new Set(readdirSync(this.#layers));
+    for (const { id, value } of this.#table.all()) {
+      if (there.has(value.directory)) this.#records.set(id, value);
+      else {
+        this.#log.warn({ layer: id }, 'the directory of a layer is missing; the layer is forgotten');
+        this.#table.delete(id);
+      }
+    }
+    const known = new Set(this.#records.values().map((record) => record.directory));
+    for (const name of there) {
+      this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
+      if (!known.has(name)) this.#trash.take(join(this.#layers, name));
+    }
+    for (const name of readdirSync(this.#ingest)) {
+      this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
+      this.#trash.take(join(this.#ingest, name));
+    }
+  }
+}
+
+/** An unpacked layer that has no record yet. */
+interface Staged {
+  name: string;
+  directory: string;
+  unpacked: Unpacked;
+  /** Set by the one who takes it. */
+  committed: Promise<void> | undefined;
+}

@@ -1,0 +1,34 @@
+import type { FaultKind } from '../../ground/fault.ts';
+import type { Extracted, ExtractLimits } from './extract.ts';
+
+/** What the daemon's thread asks of an unpacking worker. `job` is chosen by the asker. */
+export type Request =
+  | { to: 'open'; job: number; directory: string; limits: ExtractLimits; diffAlgorithm: string }
+  /** The first `length` bytes of `buffer`, which comes back with the acknowledgement. */
+  | { to: 'write'; job: number; buffer: ArrayBuffer; length: number }
+  /** No more bytes: finish and answer `unpacked`. */
+  | { to: 'end'; job: number }
+  /** Drop the job; nothing is answered. */
+  | { to: 'abandon'; job: number }
+  | ({ to: 'settle'; job: number } & Settlement);
+
+/** Makes an unpacked directory durable under its final name. */
+export interface Settlement {
+  directory: string;
+  final: string;
+  /** Directories whose attributes come from `lower`, the layer directories below, topmost first. */
+  implicit: string[];
+  lower: string[];
+}
+
+export interface Unpacked extends Extracted {
+  /** Digest of the tar stream. */
+  diffId: string;
+}
+
+/** What a worker answers. */
+export type Reply =
+  | { from: 'consumed'; job: number; buffer: ArrayBuffer }
+  | { from: 'unpacked'; job: number; layer: Unpacked }
+  | { from: 'settled'; job: number }
+  | { from: 'failed'; job: number; kind: FaultKind; message: string };

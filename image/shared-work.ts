@@ -1,0 +1,68 @@
+import { waitOrAbort } from '../ground/wait.ts';
+
+interface Running<T, E> {
+  result: Promise<T>;
+  abort: AbortController;
+  callers: number;
+  listeners: Set<(event: E) => void>;
+}
+
+/**
+ * Work that is done once however many ask for it. Callers with the same key join the running work and get its
+ * result; one who leaves (signal) ends the work only when nobody else waits for it.
+ */
+export class SharedWork<T, E = never> {
+  readonly #running = new Map<string, Running<T, E>>();
+
+  /** Keys of what is running. */
+  keys(): string[] {
+    return [...this.#running.keys()];
+  }
+
+  /**
+   * Joins or starts the work of `key`. `work` gets the signal that ends it and a function that tells all callers'
+   * `listener`s. Rejects with the caller's abort reason, or with the work's error.
+   */
+  async join(
+    key: string,
+    caller: { signal?: AbortSignal | undefined; listener?: ((event: E) => void) | undefined },
+    work: (signal: AbortSignal, tell: (event: E) => void) => Promise<T>,
+  ): Promise<T> {
+    caller.signal?.throwIfAborted();
+    let running = this.#running.get(key);
+    // Who comes while abandoned work is being taken down starts anew.
+    if (running === undefined || running.abort.signal.aborted) running = this.#start(key, work);
+    const { abort, listeners } = running;
+    running.callers++;
+    if (caller.listener !== undefined) listeners.add(caller.listener);
+    try {
+      return await waitOrAbort(running.result, caller.signal);
+    } finally {
+      if (caller.listener !== undefined) listeners.delete(caller.listener);
+      if (--running.callers === 0) abort.abort();
+    }
+  }
+
+  #start(key: string, work: (signal: AbortSignal, tell: (event: E) => void) => Promise<T>): Running<T, E> {
+    const abort = new AbortController();
+    const listeners = new Set<(event: E) => void>();
+    const before = this.#running.get(key)?.result ?? Promise.resolve();
+    const result = before
+      .then(ignore, ignore)
+      .then(() =>
+        work(abort.signal, (event) => {
+          for (const listener of listeners) listener(event);
+        }),
+      )
+      .finally(() => {
+        if (this.#running.get(key) === running) this.#running.delete(key);
+      });
+    // The callers see the error; when all of them have left, nobody does.
+    result.catch(ignore);
+    const running: Running<T, E> = { result, abort, callers: 0, listeners };
+    this.#running.set(key, running);
+    return running;
+  }
+}
+
+function ignore(): void {}
