@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { bind, check } from './libc.ts';
+import { E, ErrnoError } from './errno.ts';
+import { bind, check, lastErrno } from './libc.ts';
 
 /** Flags of open(2). */
 export const O = {
@@ -27,9 +28,12 @@ const pair = bind<[number, number, number, number[]]>(
 );
 const memfdCreate = bind<[string, number]>('int memfd_create(const char *name, unsigned int flags)');
 
+const poll = bind<[Buffer, number, number]>('int poll(void *fds, unsigned long count, int timeout)');
+
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const MFD_CLOEXEC = 1;
+const POLLIN = 1;
 
 /** Closes a file descriptor. Throws EBADF when it is none: that is always a mistake of the caller. */
 export function closeFd(fd: number): void {
@@ -58,6 +62,20 @@ export function memfd(name: string): number {
 /** open(2) with O_CLOEXEC added; for flags that Node's fs does not offer, and for threads in other namespaces. */
 export function openPath(path: string, flags: number, mode = 0): number {
   return check(`open ${path}`, open(path, flags | O.CLOEXEC, mode));
+}
+
+/** Blocks this thread until the file descriptor can be read or its writers are gone. False: the time is over. */
+export function waitReadable(fd: number, timeoutMs: number): boolean {
+  // struct pollfd: int fd, short events, short revents.
+  const entry = Buffer.alloc(8);
+  entry.writeInt32LE(fd, 0);
+  entry.writeInt16LE(POLLIN, 4);
+  for (;;) {
+    const ready = poll(entry, 1, timeoutMs);
+    if (ready >= 0) return ready > 0;
+    const errno = lastErrno();
+    if (errno !== E.EINTR) throw new ErrnoError(`poll ${fd}`, errno);
+  }
 }
 
 /** A file descriptor with an owner: closed once, at the end of a `using` block or by `close()`. */

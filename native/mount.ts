@@ -37,6 +37,7 @@ const mount2 = bind<[string | null, string, string | null, number, string | null
 );
 const umount2 = bind<[string, number]>('int umount2(const char *target, int flags)');
 const pivot = bind<[number, string, string]>('long syscall(long number, const char *root, const char *old)');
+const chdir = bind<[string]>('int chdir(const char *path)');
 const sync = bind<[number]>('int syncfs(int fd)');
 
 /** mount(2). */
@@ -64,6 +65,18 @@ export function umount(target: string, flags: number = MNT.DETACH): boolean {
 /** pivot_root(2): the mount at `root` becomes `/` of this mount namespace, the old root appears at `old`. */
 export function pivotRoot(root: string, old: string): void {
   check(`pivot_root ${root}`, pivot(SYS_PIVOT_ROOT, root, old));
+}
+
+/**
+ * Makes the mount at `root` the root of this mount namespace, and takes all others out of it (pivot_root(2), the way
+ * with one directory for both). The thread must have its root and current directory for itself (`CLONE.FS`).
+ */
+export function pivotInto(root: string): void {
+  check(`chdir ${root}`, chdir(root));
+  pivotRoot('.', '.');
+  // The old root now lies on top of the new one, and `.` is the old one.
+  check('umount old root', umount2('.', MNT.DETACH));
+  check('chdir /', chdir('/'));
 }
 
 /** Makes `source` visible at `target` as well; with `recursive`, together with what is mounted below it. */

@@ -68,7 +68,9 @@ export function returnTo(kind: keyof typeof TYPES, fd: number): void {
     setns(fd, TYPES[kind]);
   } catch (error) {
     writeSync(2, `A thread cannot return to its own ${kind} namespace: ${messageOf(error)}\n`);
-    process.abort();
+    // process.abort is not there on worker threads.
+    process.kill(process.pid, 'SIGABRT');
+    throw error;
   }
 }
 
