@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { removeCgroup } from '../../pod/cgroup/kill.ts';
 import { nodeFacts } from '../../pod/spec/node-facts.ts';
 import { generateSpec } from '../../pod/spec/generate.ts';
+import { withCompiledFilter } from '../../pod/spec/seccomp/compiled-filter.ts';
 import { sampleInput } from '../../pod/spec/sample-input.ts';
 
 const EPERM = 1;
@@ -21,7 +22,7 @@ interface Answers {
 }
 
 /** Runs the probe in a container whose root is a read-only view of this machine's own. */
-function probe(runtime: string, type: 'runtime-default' | 'unconfined', add: string[]): Answers {
+function probe(runtime: string, add: string[], compiled = false): Answers {
   const bundle = mkdtempSync(join(tmpdir(), 'berth-seccomp-'));
   try {
     mkdirSync(join(bundle, 'rootfs'));
@@ -29,7 +30,7 @@ function probe(runtime: string, type: 'runtime-default' | 'unconfined', add: str
       sampleInput({
         container: { command: [process.execPath, PROBE] },
         security: {
-          seccomp: { type, localhostRef: '' },
+          seccomp: { type: 'runtime-default', localhostRef: '' },
           readonlyRootfs: true,
           capabilities: { add, drop: [], addAmbient: [] },
         },
@@ -42,7 +43,7 @@ function probe(runtime: string, type: 'runtime-default' | 'unconfined', add: str
         node: nodeFacts(),
       }),
     );
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(compiled ? withCompiledFilter(spec) : spec));
     const script = [
       'ip link set lo up',
       // crun refuses a v2 tree beside v1 trees.
@@ -75,7 +76,7 @@ describe('the default system call filter', function () {
 
   for (const runtime of ['crun', 'runc']) {
     it(`lets a large program work and stops the rest, loaded by ${runtime}`, () => {
-      const { errnos, ...work } = probe(runtime, 'runtime-default', []);
+      const { errnos, ...work } = probe(runtime, []);
       assert.deepEqual(work, { heard: 'hello', fromThread: 'thread', fromChild: 'child' });
       assert.deepEqual(errnos, {
         mount: EPERM,
@@ -94,11 +95,16 @@ describe('the default system call filter', function () {
     });
 
     it(`opens up for CAP_SYS_ADMIN, loaded by ${runtime}`, () => {
-      const { errnos } = probe(runtime, 'runtime-default', ['SYS_ADMIN']);
+      const { errnos } = probe(runtime, ['SYS_ADMIN']);
       assert.notEqual(errnos['mount'], EPERM);
       assert.notEqual(errnos['clone3'], ENOSYS);
       assert.equal(errnos['unshare'], 0);
       assert.equal(errnos['keyctl'], EPERM);
     });
   }
+
+  it('answers the same when crun takes it compiled', () => {
+    assert.deepEqual(probe('crun', [], true), probe('crun', []));
+    assert.deepEqual(probe('crun', ['SYS_ADMIN'], true), probe('crun', ['SYS_ADMIN']));
+  });
 });
