@@ -125,7 +125,7 @@ function noteBoot(records: RecordStore, bootId: string): boolean {
 async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<Handlers> {
   const { settings, exits, log } = options;
   const limit = new Limit(Math.max(settings.maxRuntimeChildren, availableParallelism()));
-  const inprocess = await InprocessSandboxMaker.start({ exits, state: paths.state });
+  const inprocess = await InprocessSandboxMaker.start({ exits });
   const handlers = await Promise.all(
     Object.entries(settings.handlers).map(async ([name, { path, sandbox }]): Promise<Handler> => {
       const runtime = new OciDriver({

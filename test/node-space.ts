@@ -45,7 +45,11 @@ export class NodeSpace {
     const upper = `upperdir=${directory}/var-lib/upper,workdir=${directory}/var-lib/work`;
     const script = `set -e
       ip link set lo up
-      if ! ${hybrid} && mountpoint -q ${CGROUPS}/unified; then umount ${CGROUPS}/unified; fi
+      if ! ${hybrid} && mountpoint -q ${CGROUPS}/unified; then
+        umount ${CGROUPS}/unified
+        # What crun writes to that path all the same must not land in the host's own tmpfs below.
+        mount -t tmpfs -o mode=755 none ${CGROUPS}/unified
+      fi
       mount -t overlay -o lowerdir=/var/lib,${upper} overlay /var/lib
       mount -t tmpfs -o mode=755 run /run
       echo ready; exec sleep infinity`;

@@ -48,6 +48,8 @@ function probe(runtime: string, add: string[], compiled = false): Answers {
       'ip link set lo up',
       // crun refuses a v2 tree beside v1 trees.
       'umount /sys/fs/cgroup/unified 2>/dev/null',
+      // What crun writes to that path all the same must not land in the host's own tmpfs below.
+      'mount -t tmpfs none /sys/fs/cgroup/unified 2>/dev/null',
       'mount --bind / rootfs && cd "$1" && exec "$2" --root "$1/state" run "berth-seccomp-$$" </dev/null',
     ].join('; ');
     const { status, stdout, stderr } = spawnSync(

@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { linkUp, LOOPBACK_INDEX, Rtnl } from '../../../native/netlink.ts';
-import { mounts, umount } from '../../../native/mount.ts';
+import { mounts, mountTmpfs, umount } from '../../../native/mount.ts';
 import { findExecutable } from '../../../native/spawn.ts';
 
 /** Tells the second life of the process where the first one stood. */
@@ -27,5 +27,9 @@ export function prepareInside(): void {
   const all = mounts();
   const hybrid = all.some(({ fstype }) => fstype === 'cgroup');
   const unified = all.filter(({ fstype }) => fstype === 'cgroup2');
-  if (hybrid) for (const { target } of unified) umount(target);
+  for (const { target } of hybrid ? unified : []) {
+    umount(target);
+    // What crun writes to that path all the same must not land in the host's own tmpfs below.
+    mountTmpfs(target, 'mode=755');
+  }
 }
