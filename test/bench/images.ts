@@ -1,3 +1,4 @@
+import { pauseProgram } from '../../pod/pause/build.ts';
 import {
   busyboxImage,
   buildImage,
@@ -6,10 +7,9 @@ import {
   type LayerBuild,
 } from '../image-builder.ts';
 import { REGISTRY, storeImage } from './registry-store.ts';
-import { readFileSync } from 'node:fs';
 
 export const BUSYBOX_IMAGE = `${REGISTRY}/bench/busybox:1`;
-/** The peer's sandbox needs an image: the smallest that there is, so that the comparison is not about it. */
+/** The peer's sandbox needs an image: it holds Berth's own pause, so that the comparison is not about that. */
 export const PAUSE_IMAGE = `${REGISTRY}/bench/pause:1`;
 
 export function largeImage(compression: Compression): string {
@@ -19,8 +19,8 @@ export function largeImage(compression: Compression): string {
 /** Puts the small images into the registry's store. */
 export function storeSmallImages(store: string): void {
   const pause = buildImage({
-    layers: [{ files: [{ path: 'sleep', mode: 0o755, content: readFileSync('/bin/busybox') }] }],
-    config: { Entrypoint: ['/sleep', '1000000'] },
+    layers: [{ files: [{ path: 'pause', mode: 0o755, content: pauseProgram() }] }],
+    config: { Entrypoint: ['/pause'] },
   });
   storeImage(store, 'bench/pause', '1', pause);
   storeImage(store, 'bench/busybox', '1', buildImage(busyboxImage()));

@@ -48,7 +48,8 @@ export async function measureCrowd(peer: Peer, crowd: number[]): Promise<Crowd> 
       await atOnce(pods - (footprints.at(-1)?.pods ?? 0), () => startPod(peer, cri));
       startSeconds += (performance.now() - begin) / 1000;
       const metrics = await peer.node.metrics?.();
-      if (metrics !== undefined) stallMs = Math.max(stallMs ?? 0, longestStallMs(metrics));
+      // The first page, without pods, tells of the daemon's own start.
+      if (metrics !== undefined && pods > 0) stallMs = Math.max(stallMs ?? 0, longestStallMs(metrics));
       await sleep(SETTLE_MS);
       footprints.push(weigh(peer, pods));
       note(`memory: ${peer.name} ${pods} pods ${footprints.at(-1)!.pss.toFixed(1)} MiB`);
