@@ -74,6 +74,7 @@ const SCHEMA = {
       { wrong: sound.absolutePath },
     ),
     max_concurrent_downloads: count(6, 1, 64, 'layers at once'),
+    max_image_gib: count(100, 1, 100_000, 'an image that unpacks to more is refused'),
   },
   network: {
     conf_dir: text('/etc/cni/net.d', 'CNI configuration lists; the first one serves', {

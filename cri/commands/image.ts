@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import type * as wire from '../proto/codec.js';
+import { withDaemon } from './daemon-client.ts';
+import { bytes, table } from './text.ts';
+
+/** `berth image load FILE`: the daemon imports an OCI layout or docker archive. */
+export async function imageLoad(file: string, options: { config?: string; name?: string }): Promise<void> {
+  const request = { path: resolve(file), name: options.name ?? '' };
+  const { images } = await withDaemon(options.config, (client) => client.call('LoadImage', request));
+  for (const { id, repoTags, size } of images)
+    console.log(`${repoTags.join(', ') || '<no name>'}  ${id}  ${bytes(Number(size))}`);
+}
+
+/** `berth image pull NAME` */
+export async function imagePull(image: string, options: { config?: string }): Promise<void> {
+  const { imageRef } = await withDaemon(options.config, (client) =>
+    client.call('PullImage', { image: { image } }),
+  );
+  console.log(imageRef);
+}
+
+/** `berth image list` */
+export async function imageList(options: { config?: string; json?: boolean }): Promise<void> {
+  const { images } = await withDaemon(options.config, (client) => client.call('ListImages', {}));
+  if (options.json === true) {
+    const plain = images.map((image) => ({ ...image, size: Number(image.size), uid: undefined }));
+    console.log(JSON.stringify(plain, undefined, 2));
+  } else process.stdout.write(table(['NAME', 'IMAGE', 'SIZE'], images.map(row)));
+}
+
+/** `berth image remove NAME` */
+export async function imageRemove(image: string, options: { config?: string }): Promise<void> {
+  await withDaemon(options.config, (client) => client.call('RemoveImage', { image: { image } }));
+}
+
+function row({ id, repoTags, repoDigests, size }: wire.Image): string[] {
+  const name = repoTags.join(', ') || repoDigests[0] || '<no name>';
+  return [name, id.replace('sha256:', '').slice(0, 13), bytes(Number(size))];
+}

@@ -1,0 +1,90 @@
+import type { DaemonCensus } from '../census.ts';
+import { withDaemon } from './daemon-client.ts';
+import { bytes, duration, table } from './text.ts';
+
+/** How soon the daemon has to answer. */
+const PATIENCE_MS = 5000;
+
+/** `berth status`: what the running daemon does, owes and cannot do. */
+export async function status(options: { config?: string; json?: boolean }): Promise<void> {
+  const { json } = await withDaemon(options.config, (client) =>
+    client.call('Census', {}, { deadlineMs: PATIENCE_MS }),
+  );
+  const census = JSON.parse(json) as DaemonCensus;
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(census, undefined, 2)}\n` : statusText(census, Date.now()),
+  );
+}
+
+/** The census for people. `nowMs` is the time of asking. */
+export function statusText(census: DaemonCensus, nowMs: number): string {
+  const { sandboxes, containers, network } = census;
+  const facts = [
+    [
+      'Berth',
+      `${census.version}, pid ${census.pid}, up ${duration(nowMs - Date.parse(census.startedAt))}, ${bytes(census.memoryBytes)}`,
+    ],
+    ['Pods', `${sandboxes.ready} ready, ${sandboxes.notready} not ready`],
+    [
+      'Containers',
+      Object.entries(containers)
+        .map(([state, count]) => `${count} ${state}`)
+        .join(', '),
+    ],
+    ['Images', String(census.images)],
+    ['Processes', `${census.children} watched`],
+    ['Network', network.ready ? 'ready' : `not ready: ${network.message || network.reason}`],
+    ['Cgroups', census.cgroupDriver],
+  ];
+  const wide = Math.max(...facts.map(([name]) => name!.length));
+  return [
+    facts.map(([name, text]) => `${name!.padEnd(wide)}   ${text}\n`).join(''),
+    section('Handlers', ['NAME', 'VERSION', 'STATE'], census.handlers.map(handlerRow)),
+    section(
+      'In flight',
+      ['OPERATION', 'OBJECT', 'STAGE', 'SINCE'],
+      census.inFlight.map(({ operation, id, stage, sinceMs }) => [
+        operation,
+        short(id),
+        stage,
+        duration(sinceMs),
+      ]),
+    ),
+    section(
+      'Debts (undo steps that failed and are tried again)',
+      ['OBJECT', 'WHAT', 'SINCE', 'TRIES', 'LAST ERROR'],
+      census.debts.map(({ id, kind, since, tries, lastError }) => [
+        short(id),
+        kind,
+        duration(nowMs - Date.parse(since)),
+        String(tries),
+        lastError,
+      ]),
+    ),
+    section(
+      'Quarantined records',
+      ['KIND', 'ID', 'REASON'],
+      census.quarantined.map(({ kind, id, reason }) => [kind, short(id), reason]),
+    ),
+  ].join('');
+}
+
+function handlerRow({
+  name,
+  version,
+  usable,
+  reason,
+  isDefault,
+}: DaemonCensus['handlers'][number]): string[] {
+  const state = usable ? 'usable' : `not usable: ${reason}`;
+  return [isDefault ? `${name} (default)` : name, version || '-', state];
+}
+
+function section(title: string, head: string[], rows: string[][]): string {
+  return rows.length === 0 ? '' : `\n${title}\n${table(head, rows).replace(/^(?=.)/gm, '  ')}`;
+}
+
+/** Ids are shown as crictl does. */
+function short(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 13) : id;
+}

@@ -1,0 +1,159 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../ground/clock.ts';
+import { crashingAt } from '../ground/crash-at.ts';
+import { messageOf } from '../ground/fault.ts';
+import type { Log } from '../ground/log.ts';
+import { RecordStore } from '../ground/records.ts';
+import { openImages } from '../image/open-images.ts';
+import { ExitWatcher } from '../native/exits.ts';
+import { openNetwork } from '../network/open-network.ts';
+import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
+import type { LoadedConfig } from './config/load.ts';
+import { podSettings } from './config/pod-settings.ts';
+import type { Config } from './config/schema.ts';
+import { HANDLERS } from './handlers.ts';
+import { lockDirectory } from './lock.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { Metrics } from './metrics.ts';
+import { Server } from './server.ts';
+import { StageWatch } from './stage-watch.ts';
+import { ownVersion } from './version.ts';
+
+export interface DaemonOptions extends LoadedConfig {
+  log: Log;
+  /**
+   * For tests: `BERTH_CRASH_AT=RunPodSandbox:network` kills the daemon at that stage, `BERTH_BOOT_ID` takes the place
+   * of the kernel's boot id.
+   */
+  environment: Record<string, string | undefined>;
+}
+
+/** A daemon that serves. */
+export interface Daemon {
+  /** Ends the calls and the daemon's own parts; pods live on. */
+  close(): Promise<void>;
+}
+
+/**
+ * Puts the house together and opens the socket. Each part is closed in the reverse order; when one cannot be opened,
+ * those before it are closed and its Fault comes out. The socket opens when List is right; cleaning up after an
+ * earlier run may go on behind it.
+ */
+export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, files, log, environment } = options;
+  const begun = performance.now();
+  const version = ownVersion();
+  await using parts = new AsyncDisposableStack();
+  for (const directory of [config.root, config.state]) parts.use(lockDirectory(directory));
+  const metrics = parts.adopt(new Metrics(version), (one) => one.close());
+  const records = parts.adopt(new RecordStore(join(config.root, 'berth.db')), (one) => one.close());
+  const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
+  const stages = stageSink(metrics, environment['BERTH_CRASH_AT']);
+  const images = parts.adopt(await openImageRoom(config, records, stages, log), (one) => one.close());
+  const network = parts.adopt(await openNetworkRoom(config, records, exits, log), (one) => one.close());
+  await network.start();
+  const settings = podSettings(config);
+  const pods = parts.adopt(
+    await openPods({
+      state: config.state,
+      settings,
+      records,
+      exits,
+      images,
+      network,
+      stages,
+      clock: systemClock,
+      log,
+      bootId: environment['BERTH_BOOT_ID'] ?? bootId(),
+    }),
+    (one) => one.close(),
+  );
+  metrics.addCensus(() => pods.census());
+  const daemon = {
+    version,
+    startedAt: new Date(),
+    versions: { node: process.version, kernel: release() },
+    config: () => ({ ...config }),
+  };
+  const server = await Server.open({
+    listen: config.cri.listen,
+    rooms: { pods, images, network, daemon },
+    handlers: HANDLERS,
+    log,
+    observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
+  });
+  parts.adopt(server, (one) => one.close());
+  if (config.metrics.listen !== '') await openMetrics(parts, metrics, config.metrics.listen, log);
+  log.info(
+    {
+      version,
+      socket: config.cri.listen,
+      files,
+      cgroupDriver: settings.cgroupDriver,
+      handlers: pods.handlers().flatMap(({ name, usable }) => (usable ? [name] : [])),
+      ms: Math.round(performance.now() - begun),
+      sinceExecMs: Math.round(performance.now()),
+    },
+    'The daemon is ready',
+  );
+  const opened = parts.move();
+  return { close: () => opened.disposeAsync() };
+}
+
+/** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */
+function stageSink(metrics: Metrics, crashAt: string | undefined): OpenPodsOptions['stages'] {
+  const watch = new StageWatch(metrics);
+  if (crashAt === undefined || crashAt === '') return watch;
+  return { ...crashingAt(crashAt, watch), inFlight: () => watch.inFlight() };
+}
+
+function openImageRoom(
+  config: Config,
+  records: RecordStore,
+  stages: OpenPodsOptions['stages'],
+  log: Log,
+): ReturnType<typeof openImages> {
+  const root = join(config.root, 'images');
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const { registry_config_dir: registryConfigDir, max_concurrent_downloads: maxConcurrentDownloads } =
+    config.image;
+  const maxImageBytes = config.image.max_image_gib * 2 ** 30;
+  return openImages({
+    root,
+    records,
+    log,
+    stages,
+    config: { registryConfigDir, maxConcurrentDownloads, maxImageBytes },
+  });
+}
+
+function openNetworkRoom(
+  config: Config,
+  records: RecordStore,
+  exits: ExitWatcher,
+  log: Log,
+): ReturnType<typeof openNetwork> {
+  const { conf_dir: confDir, bin_dirs: binDirs, pod_cidr: podCidr, bridge } = config.network;
+  return openNetwork({ records, exits, log, config: { confDir, binDirs, podCidr, bridge } });
+}
+
+/** Metrics are worth less than pods: a taken address is an error in the log, not the end of the daemon. */
+async function openMetrics(
+  parts: AsyncDisposableStack,
+  metrics: Metrics,
+  listen: string,
+  log: Log,
+): Promise<void> {
+  try {
+    parts.adopt(await serveMetrics(metrics, listen), (one) => one.close());
+  } catch (error) {
+    log.error({ listen }, messageOf(error));
+  }
+}
+
+/** The kernel's name for this boot (random(4)). */
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}

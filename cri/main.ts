@@ -1,0 +1,101 @@
+import { Command, Option } from 'commander';
+import { Fault } from '../ground/fault.ts';
+import type { ServeOptions } from './commands/serve.ts';
+import { ownVersion } from './version.ts';
+
+/*
+ * The command line. Every command is loaded when it is asked for: the daemon does not pay for the demo.
+ */
+
+interface Options {
+  config?: string;
+  json?: boolean;
+  name?: string;
+}
+
+const program = new Command('berth')
+  .description('A Kubernetes container runtime: CRI v1 daemon for a node')
+  .version(ownVersion())
+  .showHelpAfterError('(berth --help lists the commands)');
+
+/** A command that works with the configuration. */
+function configured(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option(
+      '-c, --config <file>',
+      'the configuration, with drop-ins in <file>.d (default: /etc/berth/berth.toml)',
+    );
+}
+
+configured(program, 'serve', 'run the daemon in the foreground')
+  .addOption(
+    new Option('--log-format <format>', 'instead of the one in the configuration').choices(['json', 'text']),
+  )
+  .action(async (options: ServeOptions) => (await import('./commands/serve.ts')).serve(options));
+
+program
+  .command('demo')
+  .description('prepare a throw-away node, run pods on it, show them, remove everything')
+  .action(async () => (await import('./commands/demo.ts')).demo());
+
+const config = program.command('config').description('the configuration');
+config
+  .command('default')
+  .description('print every key with its default and its meaning')
+  .action(async () => (await import('./commands/config.ts')).configDefault());
+configured(config, 'show', 'print the configuration in force').action(async (options: Options) =>
+  (await import('./commands/config.ts')).configShow(options.config),
+);
+configured(config, 'check', 'say whether the configuration is sound').action(async (options: Options) =>
+  (await import('./commands/config.ts')).configCheck(options.config),
+);
+
+const image = program.command('image').description('images of the running daemon');
+configured(image, 'load', 'import an OCI layout or docker archive')
+  .argument('<file>', 'a tar file, plain or compressed with gzip or zstd')
+  .option('--name <name>', 'for an archive that carries no name')
+  .action(async (file: string, options: Options) =>
+    (await import('./commands/image.ts')).imageLoad(file, options),
+  );
+configured(image, 'pull', 'pull an image from its registry')
+  .argument('<name>')
+  .action(async (name: string, options: Options) =>
+    (await import('./commands/image.ts')).imagePull(name, options),
+  );
+configured(image, 'list', 'list all images')
+  .option('--json', 'for machines')
+  .action(async (options: Options) => (await import('./commands/image.ts')).imageList(options));
+configured(image, 'remove', 'remove an image with all of its names')
+  .argument('<name>')
+  .action(async (name: string, options: Options) =>
+    (await import('./commands/image.ts')).imageRemove(name, options),
+  );
+
+configured(program, 'status', 'what the running daemon does, owes and cannot do')
+  .option('--json', 'for machines')
+  .action(async (options: Options) => (await import('./commands/status.ts')).status(options));
+
+configured(program, 'doctor', 'whether this node has what is needed, and what to install if not')
+  .option('--json', 'for machines')
+  .action(async (options: Options) => (await import('./commands/doctor.ts')).doctor(options));
+
+program
+  .command('check')
+  .description('compare the records with the kernel (not built yet)')
+  .option('--repair', 'undo what no record names')
+  .action(() => {
+    throw new Fault('unimplemented', 'berth check is not built yet', {
+      hint: 'a restart of the daemon compares records and kernel, berth status shows debts and quarantined records',
+    });
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A Fault was written for people; anything else is a mistake of ours, and its place helps to find it.
+  const text = error instanceof Fault ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`berth: ${text}\n`);
+  process.exitCode = 1;
+}
