@@ -4,7 +4,6 @@ import { messageOf } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
-import { createPodCgroup, removePodCgroup } from './cgroup/pod-cgroup.ts';
 import { containerCgroup } from './cgroup/paths.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import type { OciSpec } from './spec/oci-spec.ts';
@@ -21,6 +20,7 @@ export interface ProbeOptions {
   /** A directory for the throw-away bundle. */
   scratch: string;
   cgroupDriver: 'cgroupfs' | 'systemd';
+  /** An existing cgroup for the throw-away one. */
   cgroupParent: string;
 }
 
@@ -56,9 +56,10 @@ async function versionOf(runtime: OciRuntime, exits: ExitWatcher): Promise<strin
 async function tryCreate(runtime: OciRuntime, options: ProbeOptions): Promise<void> {
   const id = `probe-${runtime.name}-${process.pid}`;
   const bundle = join(options.scratch, id);
-  const cgroup = createPodCgroup(options.cgroupParent);
   try {
-    mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o700 });
+    // crun wants to find /dev, runc the mount point of /proc.
+    for (const dir of ['dev', 'proc'])
+      mkdirSync(join(bundle, 'rootfs', dir), { recursive: true, mode: 0o700 });
     // Never run: the container is unmade before its start.
     writeFileSync(join(bundle, 'rootfs', 'none'), '');
     chmodSync(join(bundle, 'rootfs', 'none'), 0o755);
@@ -71,7 +72,6 @@ async function tryCreate(runtime: OciRuntime, options: ProbeOptions): Promise<vo
     }
   } finally {
     rmSync(bundle, { recursive: true, force: true });
-    await removePodCgroup(cgroup);
   }
 }
 

@@ -13,6 +13,7 @@ import { setSubreaper } from '../native/namespaces.ts';
 import { findExecutable } from '../native/spawn.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { containerCgroup } from './cgroup/paths.ts';
+import { createPodCgroup, removePodCgroup } from './cgroup/pod-cgroup.ts';
 import { Conmon } from './conmon.ts';
 import { checkContainerRecord, type Container } from './container.ts';
 import { createContainer } from './container-create.ts';
@@ -126,6 +127,8 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
   const { settings, exits, log } = options;
   const limit = new Limit(Math.max(settings.maxRuntimeChildren, availableParallelism()));
   const inprocess = await InprocessSandboxMaker.start({ exits });
+  // Made here once, so that the probes do not take it away from each other.
+  const cgroup = createPodCgroup(settings.cgroupParent);
   const handlers = await Promise.all(
     Object.entries(settings.handlers).map(async ([name, { path, sandbox }]): Promise<Handler> => {
       const runtime = new OciDriver({
@@ -149,7 +152,7 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
             });
       return { status: { name, path: runtime.path, isDefault: false, ...found }, runtime, maker };
     }),
-  );
+  ).finally(() => removePodCgroup(cgroup));
   return new Handlers(handlers, chooseDefault(handlers, settings, log));
 }
 

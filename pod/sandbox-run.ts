@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
+import { isErrno } from '../native/errno.ts';
 import { mountTmpfs } from '../native/mount.ts';
 import { joinPodCgroup, makePodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
@@ -125,21 +126,30 @@ async function buildSandbox(
     makePodCgroup(record.cgroup!);
     record.made = await handler.maker.make(sandboxRequest(parts, record), signal);
   });
-  const joined = joinPodCgroup(record.cgroup!, record.made!.pid);
-  // Awaited at the commit; until then the network may fail first, and that is the error to tell.
-  joined.catch(() => {});
   if (own.net) {
     await at.stage('network', async () => {
       record.attachment = await parts.network.attach(attachRequest(parts, record), signal);
     });
   }
   await at.stage('commit', async () => {
-    await joined;
     if (!handler.maker.alive(record.made!)) throw new Fault('internal', 'The pause process ended at once');
     record.phase = 'ready';
     parts.sandboxRecords.put(id, record);
   });
   watchSandbox(parts, sandbox);
+  accountPause(parts, sandbox);
+}
+
+/**
+ * Moves pause into the pod's cgroup. Nobody waits for it: on cgroup v1 the first write takes several milliseconds
+ * (the kernel's threadgroup lock), and pause uses next to nothing that could be accounted.
+ */
+function accountPause(parts: Parts, { record }: Sandbox): void {
+  joinPodCgroup(record.cgroup!, record.made!.pid).catch((error: unknown) => {
+    // A sandbox that is stopped at once takes pause and cgroup away meanwhile.
+    if (record.phase !== 'ready' || isErrno(error, 'ESRCH')) return;
+    parts.log.warn({ sandbox: record.id, error: messageOf(error) }, "pause could not join the pod's cgroup");
+  });
 }
 
 /** Cgroup directories that other sandboxes made: the last one that shares them takes them away. */
