@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { Fault } from '../ground/fault.ts';
+import { ExitWatcher } from '../native/exits.ts';
+import { mountTmpfs, umount } from '../native/mount.ts';
+import { inNetns, isNsfs } from '../native/namespaces.ts';
+import { Rtnl } from '../native/netlink.ts';
+import { processStartTime } from '../native/pidfd.ts';
+import { run } from '../native/run.ts';
+import { SIG } from '../native/signals.ts';
+import { InprocessSandboxMaker } from './sandbox-maker-inprocess.ts';
+import type { MadeSandbox, SandboxRequest } from './sandbox-maker.ts';
+import { sysctlFile } from './sandbox-sysctl.ts';
+
+/** What a container has that asks for nothing else. */
+const CONTAINER_CAPABILITIES =
+  '-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+sys_chroot,+mknod';
+const KINDS = ['net', 'ipc', 'uts', 'pid', 'mnt'];
+
+describe('sandboxes made in process', () => {
+  let exits: ExitWatcher;
+  let maker: InprocessSandboxMaker;
+  let directory: string;
+  let count = 0;
+  const made: { request: SandboxRequest; sandbox: MadeSandbox }[] = [];
+
+  before(async () => {
+    directory = mkdtempSync(`${tmpdir()}/sandboxes-`);
+    exits = await ExitWatcher.start();
+    maker = await InprocessSandboxMaker.start({ exits });
+  });
+  afterEach(async () => {
+    for (const { request, sandbox } of made.splice(0)) await maker.destroy(request, sandbox);
+    assert.deepEqual(readdirSync(directory), []);
+  });
+  after(async () => {
+    await maker.close();
+    await exits.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  function request(
+    namespaces: Partial<SandboxRequest['namespaces']> = {},
+    more: Partial<SandboxRequest> = {},
+  ) {
+    const own = { net: true, ipc: true, pid: true, ...namespaces };
+    const id = `test-${process.pid}-${++count}`;
+    const netnsPin = own.net ? { netnsPin: `${directory}/${id}` } : {};
+    return { id, hostname: 'pod-one', namespaces: own, sysctls: {}, ...netnsPin, ...more };
+  }
+
+  async function make(wanted: SandboxRequest): Promise<MadeSandbox> {
+    const sandbox = await maker.make(wanted);
+    made.push({ request: wanted, sandbox });
+    return sandbox;
+  }
+
+  /** Runs a shell script as a container that shares the pod's PID namespace would. */
+  function inPod(sandbox: MadeSandbox, script: string, capabilities: string) {
+    return run(exits, {
+      path: 'nsenter',
+      argv: [
+        ...['nsenter', '--target', String(sandbox.pid), '--pid', '--ipc', '--net', '--uts'],
+        ...['unshare', '--mount', '--mount-proc', 'setpriv', `--bounding-set=${capabilities}`],
+        ...['sh', '-c', script],
+      ],
+      timeoutMs: 5000,
+    });
+  }
+
+  it('makes every namespace, and leaves the node alone', async () => {
+    const before = ownNamespaces();
+    const wanted = request({}, { sysctls: { 'net.ipv4.ip_forward': '1', 'kernel.shmmni': '123' } });
+    const { pid, startTime } = await make(wanted);
+    for (const kind of KINDS)
+      assert.notEqual(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`), kind);
+    assert.equal(processStartTime(pid), startTime);
+    assert.equal(isNsfs(wanted.netnsPin!), true);
+    assert.equal(statSync(wanted.netnsPin!).ino, Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))![0]));
+    inNetns(wanted.netnsPin!, () => {
+      using rtnl = new Rtnl();
+      assert.deepEqual(
+        rtnl.links().map(({ name, up }) => ({ name, up })),
+        [{ name: 'lo', up: true }],
+      );
+    });
+    const { stdout } = await inPod(
+      { pid, startTime },
+      'hostname; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmni',
+      '-all',
+    );
+    assert.equal(stdout.toString(), 'pod-one\n1\n123\n');
+    assert.deepEqual(ownNamespaces(), before);
+  });
+
+  it('starts a pause that has no power, no files of the node and a session of its own', async () => {
+    const { pid } = await make(request());
+    const status = new Map(
+      readFileSync(`/proc/${pid}/status`, 'utf8')
+        .split('\n')
+        .map((line) => line.split(':\t', 2) as [string, string]),
+    );
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      assert.equal(status.get(set), '0000000000000000', set);
+    assert.equal(status.get('NoNewPrivs'), '1');
+    assert.equal(status.get('Seccomp'), '2');
+    assert.equal(status.get('Uid'), '65534\t65534\t65534\t65534');
+    assert.equal(status.get('Gid'), '65534\t65534\t65534\t65534');
+    assert.equal(status.get('Groups')?.trim(), '');
+    assert.equal(status.get('NSpid'), `${pid}\t1`);
+    assert.equal(status.get('NSsid'), `${pid}\t1`);
+    assert.deepEqual(readdirSync(`/proc/${pid}/root`), ['berth-pause']);
+    assert.match(
+      readFileSync(`/proc/${pid}/mountinfo`, 'utf8'),
+      /^\S+ \S+ \S+ \/ \/ ro,[^\n]* tmpfs [^\n]*\n$/,
+    );
+    assert.deepEqual(
+      readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
+      ['/null (deleted)', '/null (deleted)', '/null (deleted)'],
+    );
+    assert.match(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), /^\/berth-pause\0test-\d+-\d+\0$/);
+  });
+
+  it('gives nothing to a container that shares its PID namespace', async () => {
+    const sandbox = await make(request());
+    const powerless = await inPod(
+      sandbox,
+      `for attempt in 'ls /proc/1/root' 'cat /proc/1/maps' 'readlink /proc/1/ns/mnt' 'dd if=/proc/1/mem count=1' \\
+        'readlink /proc/1/fd/0' 'readlink /proc/1/exe' 'cat /proc/1/stack'; do $attempt >/dev/null 2>&1 && echo "possible: $attempt"; done
+       kill -KILL 1; echo over`,
+      CONTAINER_CAPABILITIES,
+    );
+    assert.equal(powerless.stdout.toString(), 'over\n');
+    const privileged = await inPod(
+      sandbox,
+      'ls /proc/1/root; touch /proc/1/root/x || echo read-only',
+      '+all',
+    );
+    assert.equal(privileged.stdout.toString(), 'berth-pause\nread-only\n');
+    assert.equal(maker.alive(sandbox), true);
+  });
+
+  it('reaps what the pod leaves behind, and ends on TERM', async () => {
+    const wanted = request();
+    const sandbox = await make(wanted);
+    await inPod(sandbox, 'for i in 1 2 3; do (true & exec true) & done; wait', '-all');
+    await inPod(sandbox, '(sleep 0.05 &)', '-all');
+    const deadline = Date.now() + 2000;
+    const children = () => readFileSync(`/proc/${sandbox.pid}/task/${sandbox.pid}/children`, 'latin1');
+    while (children() !== '' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(children(), '');
+    const over = exits.watch(sandbox.pid);
+    process.kill(sandbox.pid, SIG.SIGTERM);
+    assert.deepEqual(await over, { code: 0, signal: undefined });
+    assert.equal(maker.alive(sandbox), false);
+    await maker.exited(sandbox);
+  });
+
+  it('makes a sandbox in the namespaces of the node', async () => {
+    const sandbox = await make(request({ net: false, ipc: false, pid: false }));
+    for (const kind of ['net', 'ipc', 'uts', 'pid'])
+      assert.equal(
+        readlinkSync(`/proc/${sandbox.pid}/ns/${kind}`),
+        readlinkSync(`/proc/self/ns/${kind}`),
+        kind,
+      );
+    assert.deepEqual(readdirSync(`/proc/${sandbox.pid}/root`), ['berth-pause']);
+    process.kill(sandbox.pid, SIG.SIGINT);
+    assert.deepEqual(await exits.watch(sandbox.pid), { code: 0, signal: undefined });
+  });
+
+  it('makes many at once, each its own', async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => make(request({ pid: i % 2 === 0 }))));
+    assert.equal(new Set(all.map(({ pid }) => readlinkSync(`/proc/${pid}/ns/net`))).size, 20);
+  });
+
+  it('keeps no mount of the node busy', async () => {
+    const busy = `${directory}/busy`;
+    mkdirSync(busy);
+    mountTmpfs(busy);
+    await make(request());
+    assert.equal(umount(busy, 0), true);
+    rmSync(busy, { recursive: true });
+  });
+
+  it('refuses sysctls that do not fit, and leaves nothing', async () => {
+    const cases: [string, string, RegExp, Partial<SandboxRequest['namespaces']>][] = [
+      ['net.ipv4.ip_forward', 'many', /"net\.ipv4\.ip_forward" cannot be set to "many"/, {}],
+      ['net.ipv4.no_such', '1', /"net\.ipv4\.no_such" does not exist/, {}],
+      ['vm.swappiness', '1', /vm\.swappiness/, {}],
+      ['net.ipv4.ip_forward', '1', /net\.ipv4\.ip_forward/, { net: false }],
+      ['kernel.shmmni', '1', /kernel\.shmmni/, { ipc: false }],
+      ['net/../kernel/hostname', 'x', /kernel\/hostname/, {}],
+    ];
+    const before = pauses();
+    for (const [name, value, message, namespaces] of cases)
+      await assert.rejects(
+        maker.make(request(namespaces, { sysctls: { [name]: value } })),
+        (error) => error instanceof Fault && error.kind === 'invalid' && message.test(error.message),
+        name,
+      );
+    assert.deepEqual(readdirSync(directory), []);
+    assert.deepEqual(pauses(), before);
+  });
+
+  it('leaves nothing when the pin cannot be made, and goes on', async () => {
+    const wanted = request({}, { netnsPin: `${directory}/none/pin` });
+    await assert.rejects(
+      maker.make(wanted),
+      (error) => error instanceof Fault && /none\/pin/.test(error.message),
+    );
+    await make(request());
+    const taken = request();
+    await make(taken);
+    await assert.rejects(maker.make(taken), (error) => error instanceof Fault && error.kind === 'exists');
+    assert.equal(isNsfs(taken.netnsPin!), true);
+  });
+
+  it('honours an abort', async () => {
+    const before = pauses();
+    await assert.rejects(maker.make(request(), AbortSignal.abort()), { name: 'AbortError' });
+    const abort = new AbortController();
+    const late = maker.make(request(), abort.signal);
+    abort.abort();
+    await assert.rejects(late, { name: 'AbortError' });
+    assert.deepEqual(pauses(), before);
+  });
+
+  it('destroys more than once, and what was never written down', async () => {
+    const wanted = request();
+    const sandbox = await maker.make(wanted);
+    const exited = maker.exited(sandbox);
+    await maker.destroy(wanted, { ...sandbox, startTime: sandbox.startTime + 1n });
+    assert.equal(maker.alive(sandbox), true);
+    await maker.destroy(wanted, undefined);
+    await exited;
+    assert.equal(maker.alive(sandbox), false);
+    assert.equal(existsSync(wanted.netnsPin!), false);
+    await maker.destroy(wanted, undefined);
+    await maker.destroy(wanted, sandbox);
+  });
+
+  it('says why it cannot serve any more', async () => {
+    const other = await InprocessSandboxMaker.start({ exits });
+    await other.close();
+    await assert.rejects(other.make(request()), /closed/);
+  });
+
+  it('finds the file of a sysctl by either spelling', () => {
+    assert.equal(sysctlFile('net.ipv4.ip_forward'), '/proc/sys/net/ipv4/ip_forward');
+    assert.equal(sysctlFile('net.ipv4.conf.eth0/1.forwarding'), '/proc/sys/net/ipv4/conf/eth0.1/forwarding');
+    assert.equal(sysctlFile('net/ipv4/conf/eth0.1/forwarding'), '/proc/sys/net/ipv4/conf/eth0.1/forwarding');
+    for (const wrong of ['', 'net..x', 'net/../x', '/net/x', 'net.x\0y'])
+      assert.throws(() => sysctlFile(wrong), Fault, wrong);
+  });
+
+  /** The namespaces of every thread of this process. */
+  function ownNamespaces(): string[] {
+    const links = readdirSync('/proc/self/task').flatMap((task) =>
+      ['net', 'ipc', 'uts', 'pid_for_children', 'mnt'].map((kind) =>
+        readlinkSync(`/proc/self/task/${task}/ns/${kind}`),
+      ),
+    );
+    return [...new Set(links)].sort();
+  }
+
+  /** The pids of all pauses that this process has started. */
+  function pauses(): string[] {
+    return readdirSync('/proc/self/task')
+      .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' '))
+      .filter((pid) => pid !== '');
+  }
+});

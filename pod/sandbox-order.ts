@@ -1,0 +1,19 @@
+import type { FaultKind } from '../ground/fault.ts';
+import type { SandboxRequest } from './sandbox-maker.ts';
+
+/** What `InprocessSandboxMaker` and its thread say to each other. */
+export interface SandboxOrder {
+  number: number;
+  request: SandboxRequest;
+}
+
+/** One for each order, in order; the first, with number 0, says that the thread is ready. */
+export type SandboxAnswer =
+  | { number: number; pid: number }
+  | {
+      number: number;
+      fault: { kind: FaultKind; what: string; hint: string | undefined; cause: string | undefined };
+    };
+
+/** The number of the answer that says that the thread is ready. */
+export const READY = 0;

@@ -1,0 +1,14 @@
+import { Fault } from '../ground/fault.ts';
+
+/**
+ * The file of a kernel setting. Names may be spelled with dots or with slashes (sysctl.d(5)): the separator that
+ * comes first separates, the other one then stands for itself: `net.ipv4.conf.eth0/1.forwarding` and
+ * `net/ipv4/conf/eth0.1/forwarding` are the same. Throws `invalid` when the name would lead elsewhere.
+ */
+export function sysctlFile(name: string): string {
+  const dotsSeparate = /[./]/.exec(name)?.[0] !== '/';
+  const path = dotsSeparate ? name.replace(/[./]/g, (c) => (c === '.' ? '/' : '.')) : name;
+  if (path.includes('\0') || path.split('/').some((part) => part === '' || part === '.' || part === '..'))
+    throw new Fault('invalid', `The sysctl ${JSON.stringify(name)} is not the name of one`);
+  return `/proc/sys/${path}`;
+}

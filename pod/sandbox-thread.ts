@@ -1,0 +1,160 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { Fault, messageOf } from '../ground/fault.ts';
+import { isErrno } from '../native/errno.ts';
+import { closeFd, O, openPath, OwnedFd, pipe2, waitReadable } from '../native/fd.ts';
+import { bindMount } from '../native/mount.ts';
+import { CLONE, isNsfs, removePin, returnTo, setHostname, setns, unshare } from '../native/namespaces.ts';
+import { linkUp, LOOPBACK_INDEX, Rtnl } from '../native/netlink.ts';
+import { pidfdOpen } from '../native/pidfd.ts';
+import { SIG } from '../native/signals.ts';
+import { spawn } from '../native/spawn.ts';
+import { reap } from '../native/wait.ts';
+import { PAUSE_STEPS } from './pause/build.ts';
+import { PAUSE_NAME } from './pause/name.ts';
+import { makePauseRoom, type PauseRoom } from './pause/room.ts';
+import type { SandboxRequest } from './sandbox-maker.ts';
+import { sysctlFile } from './sandbox-sysctl.ts';
+
+/** How long pause may take to give up its powers. It takes less than a millisecond on an idle machine. */
+const START_TIMEOUT_MS = 10_000;
+
+const KINDS = ['net', 'ipc', 'uts', 'pid', 'mnt'] as const;
+type Kind = (typeof KINDS)[number];
+
+/**
+ * The thread that makes sandboxes. Namespaces belong to a thread, and a child is born in those of the thread that
+ * spawns it, so:
+ *
+ * ```
+ * unshare net, uts, ipc -> hostname, lo, sysctls -> pin the net namespace (still in the daemon's mount namespace)
+ *   -> unshare pid -> enter the pause room -> unshare mount -> spawn pause -> return to every own namespace
+ * ```
+ *
+ * All of it is synchronous: nothing else ever runs on this thread while it is away from home. Nothing here may use
+ * libuv's thread pool, whose threads would be born in a pod.
+ */
+export class SandboxThread {
+  /** File descriptors of the thread's own namespaces: the way home. */
+  readonly #home: Record<Kind, number>;
+  readonly #room: PauseRoom;
+
+  constructor() {
+    const open = (kind: Kind): number => openPath(`/proc/thread-self/ns/${kind}`, O.RDONLY);
+    this.#home = { net: open('net'), ipc: open('ipc'), uts: open('uts'), pid: open('pid'), mnt: open('mnt') };
+    this.#room = makePauseRoom(this.#home.mnt);
+  }
+
+  /**
+   * Makes the namespaces, the pin and pause; the pid of pause. When it fails nothing is left of them.
+   * Throws Fault: `invalid` for a sysctl that cannot be set, `exhausted` at the kernel's limit of namespaces or
+   * processes, `internal` for all else.
+   */
+  make(request: SandboxRequest): number {
+    const { netnsPin } = request;
+    if (netnsPin !== undefined && isNsfs(netnsPin))
+      throw new Fault('exists', `The pin ${netnsPin} already holds a namespace`);
+    try {
+      return this.#away(() => {
+        this.#furnish(request);
+        if (request.namespaces.pid) unshare(CLONE.NEWPID);
+        setns(this.#room.namespace, CLONE.NEWNS);
+        unshare(CLONE.NEWNS);
+        return startPause(request.id, this.#room.devNull);
+      });
+    } catch (error) {
+      if (netnsPin !== undefined) removePin(netnsPin);
+      throw error instanceof Fault ? error : kernelFault(error);
+    }
+  }
+
+  #away<T>(work: () => T): T {
+    try {
+      return work();
+    } finally {
+      // Joining a namespace in which the thread already is does nothing.
+      for (const kind of KINDS) returnTo(kind, this.#home[kind]);
+    }
+  }
+
+  /** Everything that is done while the node's files are still in sight. */
+  #furnish({ namespaces, hostname, sysctls, netnsPin }: SandboxRequest): void {
+    const { net, ipc } = namespaces;
+    const flags = (net ? CLONE.NEWNET | CLONE.NEWUTS : 0) | (ipc ? CLONE.NEWIPC : 0);
+    if (flags !== 0) unshare(flags);
+    if (net) {
+      setHostname(hostname);
+      using rtnl = new Rtnl();
+      rtnl.exec([linkUp(LOOPBACK_INDEX)]);
+    }
+    for (const [name, value] of Object.entries(sysctls)) setSysctl(name, value);
+    if (net && netnsPin !== undefined) {
+      closeSync(openSync(netnsPin, 'a', 0o444));
+      bindMount('/proc/thread-self/ns/net', netnsPin);
+    }
+  }
+}
+
+/** /proc/sys shows the namespaces of the thread that writes. */
+function setSysctl(name: string, value: string): void {
+  try {
+    using file = new OwnedFd(openPath(sysctlFile(name), O.WRONLY));
+    writeSync(file.fd, value);
+  } catch (error) {
+    const what = isErrno(error, 'ENOENT')
+      ? `The sysctl ${JSON.stringify(name)} does not exist on this node`
+      : `The sysctl ${JSON.stringify(name)} cannot be set to ${JSON.stringify(value)}`;
+    throw new Fault('invalid', what, { cause: error });
+  }
+}
+
+/** Starts pause and waits until it has given up its powers. */
+function startPause(id: string, devNull: number): number {
+  const [report, theirReport] = pipe2();
+  try {
+    let pid: number;
+    try {
+      const path = `/${PAUSE_NAME}`;
+      pid = spawn({
+        path,
+        argv: [path, id],
+        env: [],
+        fds: [devNull, devNull, devNull, theirReport],
+        setsid: true,
+      });
+    } finally {
+      closeFd(theirReport);
+    }
+    const trouble = troubleOf(report);
+    if (trouble === undefined) return pid;
+    end(pid);
+    throw new Fault('internal', trouble);
+  } finally {
+    closeFd(report);
+  }
+}
+
+/** Pause closes its report without a word when it is ready; else it writes the number of the step that failed. */
+function troubleOf(report: number): string | undefined {
+  if (!waitReadable(report, START_TIMEOUT_MS)) return 'Pause did not start in time';
+  const byte = Buffer.alloc(1);
+  if (readSync(report, byte) === 0) return undefined;
+  return `Pause could not ${PAUSE_STEPS[byte[0]! - 1] ?? `take step ${byte[0]}`}`;
+}
+
+function end(pid: number): void {
+  const pidfd = pidfdOpen(pid);
+  try {
+    process.kill(pid, SIG.SIGKILL);
+    waitReadable(pidfd, START_TIMEOUT_MS);
+    reap(pid);
+  } finally {
+    closeFd(pidfd);
+  }
+}
+
+function kernelFault(error: unknown): Fault {
+  const exhausted = isErrno(error, 'ENOSPC', 'EAGAIN', 'ENFILE', 'EMFILE', 'EUSERS');
+  return new Fault(exhausted ? 'exhausted' : 'internal', messageOf(error), {
+    ...(exhausted ? { hint: 'look at the limits in /proc/sys/user and at the number of processes' } : {}),
+  });
+}
