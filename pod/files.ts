@@ -84,7 +84,7 @@ function nodeResolvConf(): Buffer {
 
 /** What stands between two blanks of a line: user strings never reach a file unescaped. */
 function word(kind: string, text: string): string {
-  if (text === '' || /[\s\u0000-\u001f\u007f]/u.test(text))
+  if (text === '' || /[\s\p{Cc}]/u.test(text))
     throw new Fault(
       'invalid',
       `The ${kind} ${JSON.stringify(text)} is empty or contains blanks or control characters`,

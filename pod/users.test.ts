@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { resolveUser, type UserRequest } from './users.ts';
+import fc from 'fast-check';
+import { parseGroup, parsePasswd, resolveUser, type UserRequest } from './users.ts';
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 # comment:x:1:1::/:
@@ -110,5 +111,23 @@ describe('resolveUser', () => {
     writeFileSync(join(root, 'etc/passwd'), PASSWD);
     truncateSync(join(root, 'etc/passwd'), 2 ** 30);
     assert.throws(() => who({}), { kind: 'invalid' });
+  });
+});
+
+describe('the user files of an image', () => {
+  it('are read without trouble, whatever is in them', () => {
+    const line = fc
+      .array(fc.oneof(fc.string(), fc.integer().map(String)), { maxLength: 9 })
+      .map((f) => f.join(':'));
+    fc.assert(
+      fc.property(fc.array(line), (lines) => {
+        const text = lines.join('\n');
+        for (const { name, uid, gid, home } of parsePasswd(text)) {
+          assert.ok(name !== '' && !/[:\n]/.test(name + home) && home.startsWith('/'));
+          for (const id of [uid, gid]) assert.ok(Number.isInteger(id) && id >= 0 && id < 2 ** 31);
+        }
+        for (const { gid } of parseGroup(text)) assert.ok(Number.isInteger(gid) && gid >= 0);
+      }),
+    );
   });
 });

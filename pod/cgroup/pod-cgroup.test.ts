@@ -71,9 +71,9 @@ describe('a pod’s cgroup', () => {
 
   it('kills what forks all the time', async () => {
     const cgroup = createPodCgroup(TOP, 's1');
-    const pid = await child('sleep 0.2; while :; do sleep 5 & sleep 0.005; done');
+    const pid = await child('sleep 0.05; while :; do sleep 5 & sleep 0.005; done');
     await joinPodCgroup(cgroup, pid);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 150));
     assert.ok(cgroupProcesses(TOP).length > 3);
     await killCgroup(TOP);
     await removePodCgroup(cgroup);
@@ -92,7 +92,7 @@ describe('a pod’s cgroup', () => {
     const cgroup = createPodCgroup(TOP, 's1');
     const pid = await child('i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 100');
     await joinPodCgroup(cgroup, pid);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await new Promise((resolve) => setTimeout(resolve, 80));
     const stats = cgroupStats(TOP)!;
     assert.ok(stats.cpuUsageNs > 0n);
     assert.equal(stats.processes, 1n);

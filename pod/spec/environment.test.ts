@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { Fault } from '../../ground/fault.ts';
+import fc from 'fast-check';
 import { environment } from './environment.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const base = { image: [], container: [], hostname: 'web', tty: false };
+
+/** Any Unicode text without NUL. */
+const TEXT = fc
+  .array(fc.oneof(fc.integer({ min: 1, max: 0xd7ff }), fc.integer({ min: 0xe000, max: 0x10ffff })))
+  .map((points) => String.fromCodePoint(...points));
 
 describe('environment', () => {
   it('gives a path and a host name to a container that brings nothing', () => {
@@ -41,6 +47,15 @@ describe('environment', () => {
     const value = '\uFEFFa\nb\t"\\ 🐋';
     assert.ok(
       environment({ ...base, container: [{ key: 'K', value: bytes(value) }] }, []).includes(`K=${value}`),
+    );
+  });
+
+  it('carries any text through JSON', () => {
+    fc.assert(
+      fc.property(TEXT, (value) => {
+        const made = environment({ ...base, container: [{ key: 'K', value: bytes(value) }] }, []);
+        assert.equal((JSON.parse(JSON.stringify(made)) as string[]).at(-1), `K=${value}`);
+      }),
     );
   });
 

@@ -200,6 +200,11 @@ describe('generateSpec', () => {
     });
   });
 
+  it('refuses masked and read-only paths that are none', () => {
+    refuses('invalid', /masked or read-only/, { security: { maskedPaths: ['proc'] } });
+    refuses('invalid', /masked or read-only/, { security: { readonlyPaths: ['/a\0'] } });
+  });
+
   it('refuses namespace modes that nobody defined', () => {
     refuses('invalid', /IPC namespace mode container/, {
       security: { namespaces: { ...OWN, ipc: 'container' } },

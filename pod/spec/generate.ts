@@ -52,11 +52,20 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
         resources: { devices: rules, ...resourcesOf(input.container.resources, input.node, notes) },
         devices,
         ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
-        maskedPaths: security.privileged ? [] : security.maskedPaths,
-        readonlyPaths: security.privileged ? [] : security.readonlyPaths,
+        maskedPaths: security.privileged ? [] : security.maskedPaths.map(absolutePath),
+        readonlyPaths: security.privileged ? [] : security.readonlyPaths.map(absolutePath),
         ...(seccomp === undefined ? {} : { seccomp }),
       },
     },
     notes,
   };
+}
+
+function absolutePath(path: string): string {
+  if (!path.startsWith('/') || path.includes('\0'))
+    throw new Fault(
+      'invalid',
+      `The masked or read-only path ${JSON.stringify(path)} is not an absolute path`,
+    );
+  return path;
 }

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mounts } from '../../native/mountinfo.ts';
+import type { CgroupHierarchy } from './hierarchy.ts';
+import { cgroupProcesses, killCgroup, removeCgroup } from './kill.ts';
+import { inCgroup } from './membership.ts';
+import { joinPodCgroup, makePodCgroup, planPodCgroup, removePodCgroup } from './pod-cgroup.ts';
+import { cgroupStats, oomKills } from './stats.ts';
+
+const TOP = `/berth-test-v2-${process.pid}`;
+
+/** A hybrid node has a v2 tree as well: without controllers, but with processes and their end. */
+describe('a pod’s cgroup on a v2 tree', () => {
+  let hierarchy: CgroupHierarchy;
+
+  before(function () {
+    const unified = mounts().find((mount) => mount.fstype === 'cgroup2' && mount.root === '/');
+    if (unified === undefined) this.skip();
+    hierarchy = { version: 2, trees: [unified.target] };
+  });
+  after(async () => {
+    if (hierarchy === undefined) return;
+    await killCgroup(TOP, hierarchy);
+    await removeCgroup(TOP, hierarchy);
+  });
+
+  it('is made, joined, killed by its one file and removed', async () => {
+    const cgroup = planPodCgroup(`${TOP}/pod1`, 's1', new Set(), hierarchy);
+    makePodCgroup(cgroup, hierarchy);
+    const { result, member } = inCgroup(
+      cgroup.join,
+      () => spawn('/bin/sh', ['-c', 'sleep 100 & sleep 100'], { stdio: 'ignore' }),
+      hierarchy,
+    );
+    assert.equal(member, false);
+    await joinPodCgroup(cgroup, result.pid!);
+    assert.match(readFileSync(`/proc/${result.pid}/cgroup`, 'utf8'), new RegExp(`^0::${cgroup.path}$`, 'm'));
+    assert.ok(cgroupProcesses(TOP, hierarchy).includes(result.pid!));
+    await killCgroup(TOP, hierarchy);
+    assert.deepEqual(cgroupProcesses(TOP, hierarchy), []);
+    await removePodCgroup(cgroup);
+    assert.ok(!existsSync(join(hierarchy.trees[0]!, TOP)));
+  });
+});
+
+describe('numbers of a v2 cgroup', () => {
+  it('come from the files of the unified tree', () => {
+    const tree = mkdtempSync(join(tmpdir(), 'berth-v2-'));
+    try {
+      const hierarchy: CgroupHierarchy = { version: 2, trees: [tree] };
+      mkdirSync(join(tree, 'pod'));
+      const files = {
+        'cpu.stat': 'usage_usec 1500\nuser_usec 1000\n',
+        'memory.current': '10000\n',
+        'memory.max': '20000\n',
+        'memory.stat': 'anon 4000\nfile 5000\ninactive_file 3000\npgfault 7\npgmajfault 2\n',
+        'memory.events': 'low 0\nhigh 0\nmax 5\noom 3\noom_kill 2\n',
+        'pids.current': '4\n',
+      };
+      for (const [name, content] of Object.entries(files)) writeFileSync(join(tree, 'pod', name), content);
+      assert.deepEqual(cgroupStats('/pod', hierarchy), {
+        cpuUsageNs: 1_500_000n,
+        memoryUsageBytes: 10_000n,
+        workingSetBytes: 7000n,
+        rssBytes: 4000n,
+        pageFaults: 7n,
+        majorPageFaults: 2n,
+        memoryAvailableBytes: 13_000n,
+        processes: 4n,
+      });
+      assert.equal(oomKills('/pod', hierarchy), 2);
+      writeFileSync(join(tree, 'pod', 'memory.max'), 'max\n');
+      assert.equal(cgroupStats('/pod', hierarchy)!.memoryAvailableBytes, undefined);
+      assert.equal(cgroupStats('/gone', hierarchy), undefined);
+    } finally {
+      rmSync(tree, { recursive: true });
+    }
+  });
+});
