@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { messageOf } from '../../ground/fault.ts';
 import { openDaemon, type Daemon } from '../compose.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
@@ -27,6 +28,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGHUP', () => hangups.forEach((reload) => reload()));
   watchForMistakes(log);
   const daemon = await openDaemon({ ...loaded, log, environment: process.env });
+  // At once, and not at the exit: a daemon that is killed has kept what the next start needs.
+  flushCompileCache();
   hangups.push(() => reload(options, loaded, log));
   const signal = await stop;
   await close(daemon, signal, log);
