@@ -222,6 +222,9 @@ function descriptorsOf(pid: number | undefined): string[] {
     .sort();
 }
 
+/** Rows that a node keeps once a range, not once a pod: where the search for a free address goes on. */
+const NODE_RECORDS = ['address-cursors'];
+
 function recordsOf(file: string): string[] {
   if (!existsSync(file)) return [];
   const database = new DatabaseSync(file, { readOnly: true });
@@ -235,6 +238,7 @@ function recordsOf(file: string): string[] {
         database
           .prepare(`SELECT kind, id FROM ${name} ORDER BY kind, id`)
           .all()
+          .filter(({ kind }) => !NODE_RECORDS.includes(String(kind)))
           .map(
             ({ kind, id }) => `${name === 'quarantine' ? 'quarantined ' : ''}${String(kind)} ${String(id)}`,
           ),

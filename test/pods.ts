@@ -207,3 +207,15 @@ export function readLog(path: string): LogLine[] {
       return { time: parts[1]!, stream: parts[2]!, tag: parts[3]!, content: parts[4]! };
     });
 }
+
+/** Whole lines of one stream's records: partial ones are put together. An unfinished last line is a line. */
+export function wholeLines(records: LogLine[]): string[] {
+  const lines: string[] = [];
+  let open = false;
+  for (const { content, tag } of records) {
+    if (open) lines[lines.length - 1] += content;
+    else lines.push(content);
+    open = tag.startsWith('P');
+  }
+  return lines;
+}

@@ -32,24 +32,32 @@ export function useNode(options: NodeOptions & { image?: boolean } = {}): Suite 
     clean = await takeCensus(node);
   });
 
+  const complaints: string[] = [];
+
   afterEach(async function () {
     if (node === undefined || clean === undefined) return;
-    if (this.currentTest?.state === 'failed') {
-      console.log(`    The daemon's log ends with:\n${node.logTail().replace(/^/gm, '      ')}`);
-      // What the failed test left is no leak; it only must not disturb the next one.
-      if (node.running)
-        await removeAllPods(node).catch((error: unknown) => console.log(`    ${String(error)}`));
-      clean = await takeCensus(node);
-      return;
+    const failed = this.currentTest?.state === 'failed';
+    // A complaint is kept for the end: a hook that throws would end the suite here.
+    try {
+      if (failed)
+        console.log(`    The daemon's log ends with:\n${node.logTail(15).replace(/^/gm, '      ')}`);
+      if (!node.running) await node.start();
+      await removeAllPods(node);
+      // What a failed test left is no leak; it only must not disturb the next one.
+      if (!failed) await assertNoLeaks(node, clean);
+    } catch (error) {
+      complaints.push(
+        `after ${this.currentTest?.fullTitle()}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      console.log(`    FAILED ${complaints.at(-1)}`);
     }
-    if (!node.running) await node.start();
-    await removeAllPods(node);
-    await assertNoLeaks(node, clean);
+    if (failed || complaints.length > 0) clean = await takeCensus(node);
   });
 
-  after(async () => {
+  after('nothing is left on the node', async () => {
     await library?.close();
     await node?.destroy();
+    if (complaints.length > 0) throw new Error(complaints.join('\n'));
   });
 
   return {
