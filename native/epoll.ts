@@ -21,6 +21,7 @@ const EPOLL_CTL_MOD = 3;
 /** struct epoll_event is packed on x86-64: u32 events, u64 data. */
 const EVENT_SIZE = 12;
 
+/** A new epoll instance, close-on-exec. */
 export function epollCreate(): number {
   return check('epoll_create1', create1(O.CLOEXEC));
 }
@@ -60,6 +61,7 @@ export function eventfd(): number {
   return check('eventfd', eventfd2(0, O.CLOEXEC | O.NONBLOCK));
 }
 
+/** Makes the counter readable, for whoever waits for it on any thread. */
 export function eventfdSignal(fd: number): void {
   const one = Buffer.alloc(8);
   one.writeBigUInt64LE(1n);

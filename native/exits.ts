@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { EPOLLIN, EPOLLONESHOT, epollAdd, epollCreate, epollRearm, eventfd, eventfdSignal } from './epoll.ts';
 import { isErrno } from './errno.ts';
-import { closeFd } from './fd.ts';
+import { closeFd, OwnedFd } from './fd.ts';
 import { pidfdOpen } from './pidfd.ts';
 import { peekEnded, reap, type ExitStatus } from './wait.ts';
 
@@ -47,16 +47,20 @@ export class ExitWatcher {
 
   /** Starts the thread. */
   static async start(): Promise<ExitWatcher> {
-    const epfd = epollCreate();
-    const wake = eventfd();
+    using undo = new DisposableStack();
+    const epfd = undo.use(new OwnedFd(epollCreate())).fd;
+    const wake = undo.use(new OwnedFd(eventfd())).fd;
     epollAdd(epfd, wake, EPOLLIN, 0);
     const worker = new Worker(new URL('./exits-worker.ts', import.meta.url), {
       name: 'exits',
       workerData: { epfd },
+      // Flags of this process, such as --input-type, may make no sense for a thread.
+      execArgv: [],
       // What a thread that only waits needs; the defaults reserve more.
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
     });
-    await once(worker, 'online');
+    await once(worker, 'message');
+    undo.move();
     return new ExitWatcher(epfd, wake, worker);
   }
 

@@ -22,6 +22,7 @@ export function mounts(process = '/proc/thread-self'): MountInfo[] {
   return parseMountInfo(readFileSync(`${process}/mountinfo`));
 }
 
+/** The mounts that the text of a mountinfo file tells of (proc_pid_mountinfo(5)). */
 export function parseMountInfo(text: Buffer | string): MountInfo[] {
   return text
     .toString()

@@ -50,6 +50,7 @@ export function addrAdd(o: AddressOptions): RtMessage {
   };
 }
 
+/** Takes an address away from a link. EADDRNOTAVAIL when the link does not have it. */
 export function addrDel(o: { index: number; address: string; prefix: number }): RtMessage {
   const { family, bytes } = ipBytes(o.address);
   return {
@@ -80,6 +81,7 @@ export interface Address {
   tentative: boolean;
 }
 
+/** The address that an RTM_NEWADDR message tells of. */
 export function parseAddress(body: Buffer): Address {
   const found = attributes(body.subarray(HEADER));
   const bytes = found.get(IFA.LOCAL) ?? found.get(IFA.ADDRESS);

@@ -14,6 +14,7 @@ const HEADER = 4;
 const NESTED = 0x8000;
 const TYPE_MASK = 0x3fff;
 
+/** The size with its padding: attributes and messages start where four divides. */
 export function align4(size: number): number {
   return (size + 3) & ~3;
 }
@@ -32,10 +33,12 @@ export function nested(type: number, ...attributes: Uint8Array[]): Buffer {
   return attribute(type | NESTED, Buffer.concat(attributes));
 }
 
+/** One byte as the data of an attribute. */
 export function u8(value: number): Buffer {
   return Buffer.from([value]);
 }
 
+/** An unsigned 32-bit number as the data of an attribute. */
 export function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value >>> 0);
@@ -66,6 +69,7 @@ export function textOf(data: Buffer | undefined): string {
   return data.toString('utf8', 0, end === -1 ? data.length : end);
 }
 
+/** The number that an attribute holds, undefined when there is none. */
 export function u32Of(data: Buffer | undefined): number | undefined {
   return data === undefined || data.length < 4 ? undefined : data.readUInt32LE(0);
 }
@@ -75,6 +79,7 @@ export function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
 
+/** A hardware address as text, empty when there is none. */
 export function macOf(data: Buffer | undefined): string {
   return data === undefined ? '' : data.toString('hex').replace(/(..)(?=.)/g, '$1:');
 }

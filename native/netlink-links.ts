@@ -116,10 +116,12 @@ function basics(mtu: number | undefined, mac: string | undefined): Buffer[] {
   ];
 }
 
+/** Sets a link up. ENODEV when there is none of that index or name. */
 export function linkUp(link: LinkRef): RtMessage {
   return { name: `set link ${link} up`, type: RTM_NEWLINK, flags: 0, body: refer(link, IFF_UP) };
 }
 
+/** Sets a link down; its IPv6 addresses and its routes go with that. */
 export function linkDown(link: LinkRef): RtMessage {
   return { name: `set link ${link} down`, type: RTM_NEWLINK, flags: 0, body: refer(link, 0, IFF_UP) };
 }
@@ -181,6 +183,7 @@ export interface Link {
   stats: LinkStats | undefined;
 }
 
+/** The link that an RTM_NEWLINK message tells of. */
 export function parseLink(body: Buffer): Link {
   const found = attributes(body.subarray(HEADER));
   const info = found.get(IFLA.LINKINFO);

@@ -51,12 +51,14 @@ export interface RouteOptions {
   replace?: boolean;
 }
 
+/** Adds a route to the main table. EEXIST when it is there, unless it may be replaced. */
 export function routeAdd(o: RouteOptions): RtMessage {
   const name = `add route ${o.destination ?? 'default'}${o.gateway === undefined ? '' : ` via ${o.gateway}`}`;
   const flags = NLM_F_CREATE | (o.replace === true ? NLM_F_REPLACE : NLM_F_EXCL);
   return { name, type: RTM_NEWROUTE, flags, body: routeBody(o) };
 }
 
+/** Deletes the route of the main table that has these properties, whatever its scope. ESRCH when there is none. */
 export function routeDel(o: RouteOptions): RtMessage {
   return {
     name: `delete route ${o.destination ?? 'default'}`,
@@ -105,6 +107,7 @@ export interface Route {
   onlink: boolean;
 }
 
+/** The route that an RTM_NEWROUTE message tells of. */
 export function parseRoute(body: Buffer): Route {
   const found = attributes(body.subarray(ROUTE_HEADER));
   const address = (type: number): string | undefined => {
@@ -134,6 +137,7 @@ export function neighAdd(o: { index: number; address: string; mac: string }): Rt
   };
 }
 
+/** Deletes a neighbour entry. ENOENT when there is none. */
 export function neighDel(o: { index: number; address: string }): RtMessage {
   return { name: `delete neighbour ${o.address}`, type: RTM_DELNEIGH, flags: 0, body: neighbourBody(o) };
 }
@@ -155,6 +159,7 @@ export interface Neighbour {
   permanent: boolean;
 }
 
+/** The neighbour that an RTM_NEWNEIGH message tells of. */
 export function parseNeighbour(body: Buffer): Neighbour {
   const found = attributes(body.subarray(NEIGHBOUR_HEADER));
   const address = found.get(NDA.DST);

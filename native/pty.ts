@@ -1,6 +1,5 @@
-import { OwnedFd } from './fd.ts';
-import { O } from './fd.ts';
 import { E, ErrnoError } from './errno.ts';
+import { O, OwnedFd } from './fd.ts';
 import { bind, check } from './libc.ts';
 
 const openpt = bind<[number]>('int posix_openpt(int flags)');

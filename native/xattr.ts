@@ -28,6 +28,7 @@ export function lgetxattr(path: Bytes, name: string): Buffer | undefined {
   return value(`lgetxattr ${show(path)} ${name}`, (buffer) => lget(raw, name, buffer, buffer.length));
 }
 
+/** Sets an attribute; `flags` 1 only creates, 2 only replaces. ENOTSUP when the file system has none. */
 export function lsetxattr(path: Bytes, name: string, bytes: Uint8Array, flags = 0): void {
   const call = `lsetxattr ${show(path)} ${name}`;
   check(call, lset(cString(path), name, bytes, bytes.length, flags));
@@ -39,6 +40,7 @@ export function llistxattr(path: Bytes): string[] {
   return names(`llistxattr ${show(path)}`, (buffer) => llist(raw, buffer, buffer.length));
 }
 
+/** Removes an attribute. ENODATA when the file does not have it. */
 export function lremovexattr(path: Bytes, name: string): void {
   check(`lremovexattr ${show(path)} ${name}`, lremove(cString(path), name));
 }
@@ -48,10 +50,12 @@ export function fgetxattr(fd: number, name: string): Buffer | undefined {
   return value(`fgetxattr ${fd} ${name}`, (buffer) => fget(fd, name, buffer, buffer.length));
 }
 
+/** Sets an attribute of an open file; as `lsetxattr`. */
 export function fsetxattr(fd: number, name: string, bytes: Uint8Array, flags = 0): void {
   check(`fsetxattr ${fd} ${name}`, fset(fd, name, bytes, bytes.length, flags));
 }
 
+/** The names of all attributes of an open file that this process may see. */
 export function flistxattr(fd: number): string[] {
   return names(`flistxattr ${fd}`, (buffer) => flist(fd, buffer, buffer.length));
 }

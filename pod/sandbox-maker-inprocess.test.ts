@@ -70,9 +70,11 @@ describe('sandboxes made in process', () => {
     return run(exits, {
       path: 'nsenter',
       argv: [
-        ...['nsenter', '--target', String(sandbox.pid), '--pid', '--ipc', '--net', '--uts'],
-        ...['unshare', '--mount', '--mount-proc', 'setpriv', `--bounding-set=${capabilities}`],
-        ...['sh', '-c', script],
+        ...`nsenter --target ${sandbox.pid} --pid --ipc --net --uts`.split(' '),
+        ...`unshare --mount --mount-proc setpriv --bounding-set=${capabilities}`.split(' '),
+        'sh',
+        '-c',
+        script,
       ],
       timeoutMs: 5000,
     });

@@ -31,6 +31,7 @@ export class InprocessSandboxMaker implements SandboxMaker {
     this.#exits = exits;
     this.#worker = new Worker(new URL('./sandbox-maker-worker.ts', import.meta.url), {
       name: 'sandboxes',
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
     });
     this.#worker.on('message', (answer: SandboxAnswer) => this.#settle(answer));
@@ -43,7 +44,12 @@ export class InprocessSandboxMaker implements SandboxMaker {
   /** Starts the thread. Rejects with Fault when this node cannot make sandboxes this way, and says why. */
   static async start(options: { exits: ExitWatcher }): Promise<InprocessSandboxMaker> {
     const maker = new InprocessSandboxMaker(options.exits);
-    await maker.#expect(READY);
+    try {
+      await maker.#expect(READY);
+    } catch (error) {
+      await maker.close();
+      throw error;
+    }
     return maker;
   }
 

@@ -153,8 +153,9 @@ function end(pid: number): void {
 }
 
 function kernelFault(error: unknown): Fault {
-  const exhausted = isErrno(error, 'ENOSPC', 'EAGAIN', 'ENFILE', 'EMFILE', 'EUSERS');
-  return new Fault(exhausted ? 'exhausted' : 'internal', messageOf(error), {
-    ...(exhausted ? { hint: 'look at the limits in /proc/sys/user and at the number of processes' } : {}),
+  if (!isErrno(error, 'ENOSPC', 'EAGAIN', 'ENFILE', 'EMFILE', 'EUSERS'))
+    return new Fault('internal', messageOf(error));
+  return new Fault('exhausted', messageOf(error), {
+    hint: 'look at the limits in /proc/sys/user and at the number of processes',
   });
 }
