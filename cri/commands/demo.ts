@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { ExitWatcher } from '../../native/exits.ts';
+import { RpcError } from '../client.ts';
 import { DemoNode } from './demo/node.ts';
 import { takeInventory } from './demo/leftovers.ts';
 import { missingParts } from './demo/needs.ts';
@@ -40,6 +41,10 @@ async function onNode(node: DemoNode, screen: Screen, signal: AbortSignal): Prom
   const before = takeInventory(node.cgroup);
   try {
     await tellStory(node, screen, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof RpcError)) throw error;
+    throw new Fault('internal', `${error.message}\nThe daemon's log ends with:\n${node.logTail()}`);
   } finally {
     await node.destroy();
   }

@@ -23,11 +23,10 @@ export function stageBars(times: StageTime[], columns: number): { label: string;
   });
 }
 
-/** Blocks from `from` to `to` (in columns); the beginning is rounded to whole columns, the end to eighths. */
+/** Blocks for what lies between `from` and `to` (in columns), in eighths of a column from a whole column on. */
 function segment(from: number, to: number): string {
-  const start = Math.floor(from);
-  const eighths = Math.max(Math.round((to - start) * 8), 1);
-  return ' '.repeat(start) + '█'.repeat(eighths >> 3) + EIGHTHS[eighths & 7]!;
+  const eighths = Math.max(Math.round((to - from) * 8), 1);
+  return ' '.repeat(Math.floor(from)) + '█'.repeat(eighths >> 3) + EIGHTHS[eighths & 7]!;
 }
 
 /** Draws the bars with their figures. */

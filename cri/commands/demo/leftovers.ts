@@ -4,7 +4,6 @@ import { isErrno } from '../../../native/errno.ts';
 import { mounts } from '../../../native/mount.ts';
 import { Rtnl } from '../../../native/netlink.ts';
 
-const CGROUPS = '/sys/fs/cgroup';
 const KINDS = ['net', 'ipc', 'uts', 'mnt', 'pid'];
 
 /** How much of each thing that pods are made of exists around the demo's node. */
@@ -45,11 +44,8 @@ export function demoProcesses(parent: string): number[] {
 
 /** Directories of the cgroup `parent` and of those below it, in every hierarchy, deepest first. */
 export function cgroupsBelow(parent: string): string[] {
-  const hierarchies = [CGROUPS, ...directoriesIn(CGROUPS)];
-  return hierarchies.flatMap((hierarchy) => {
-    const top = join(hierarchy, parent);
-    return withAllBelow(top);
-  });
+  const hierarchies = mounts().filter(({ fstype }) => fstype === 'cgroup' || fstype === 'cgroup2');
+  return hierarchies.flatMap(({ target }) => withAllBelow(join(target, parent)));
 }
 
 function withAllBelow(directory: string): string[] {

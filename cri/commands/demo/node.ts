@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'smol-toml';
 import { Fault } from '../../../ground/fault.ts';
 import { sleep } from '../../../ground/wait.ts';
@@ -82,7 +83,8 @@ export class DemoNode {
           'deadline',
           `The daemon did not listen within ${START_LIMIT_MS} ms:\n${this.logTail()}`,
         );
-      await sleep(5, signal);
+      await delay(5);
+      signal.throwIfAborted();
     }
     await this.client.call('Version', {}, { signal, deadlineMs: START_LIMIT_MS });
     return performance.now() - begun;
@@ -146,11 +148,11 @@ export class DemoNode {
         const startTime = processStartTime(pid);
         if (startTime !== undefined) killProcess(pid, startTime, SIG.SIGKILL);
       }
-      await sleep(20);
+      await delay(20);
     }
     for (const target of this.#mounts().reverse()) umount(target);
-    for (const cgroup of cgroupsBelow(this.cgroup)) removeCgroup(cgroup);
     if (this.#mounts().length === 0) rmSync(this.directory, { recursive: true, force: true });
+    for (const cgroup of cgroupsBelow(this.cgroup)) removeCgroup(cgroup);
   }
 
   /** Mount points in the node's directory, in the order of their making. */
