@@ -252,10 +252,14 @@ describe('sandboxes made in process', () => {
     await maker.destroy(wanted, sandbox);
   });
 
-  it('says why it cannot serve any more', async () => {
+  it('leaves no file descriptor when it closes, and says why it cannot serve any more', async () => {
+    const count = () => readdirSync('/proc/self/fd').length;
+    const before = count();
     const other = await InprocessSandboxMaker.start({ exits });
     await other.close();
+    await other.close();
     await assert.rejects(other.make(request()), /closed/);
+    assert.equal(count(), before);
   });
 
   it('finds the file of a sysctl by either spelling', () => {

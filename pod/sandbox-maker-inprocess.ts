@@ -6,8 +6,9 @@ import { removePin } from '../native/namespaces.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { PAUSE_NAME } from './pause/name.ts';
+import { nodeHierarchy } from './cgroup/hierarchy.ts';
 import { killNamed } from './process-scan.ts';
-import { READY, type SandboxAnswer, type SandboxOrder } from './sandbox-order.ts';
+import { CLOSE, READY, type SandboxAnswer, type SandboxOrder } from './sandbox-order.ts';
 import type { MadeSandbox, SandboxMaker, SandboxRequest } from './sandbox-maker.ts';
 import { checkSysctls } from './sysctls.ts';
 
@@ -20,8 +21,10 @@ const PAUSES: ReadonlySet<string> = new Set([PAUSE_NAME]);
  * `SandboxThread`), one sandbox after the other in about a millisecond each.
  */
 export class InprocessSandboxMaker implements SandboxMaker {
+  readonly entersCgroup = nodeHierarchy().version === 1;
   readonly #exits: ExitWatcher;
   readonly #worker: Worker;
+  readonly #exited: Promise<void>;
   readonly #waiting = new Map<number, PromiseWithResolvers<number>>();
   #lastNumber = READY;
   /** Set once the thread is over: by `close()`, or by a fault of its own. */
@@ -38,7 +41,12 @@ export class InprocessSandboxMaker implements SandboxMaker {
     this.#worker.on('error', (error) =>
       this.#end(`The thread that makes sandboxes failed: ${messageOf(error)}`),
     );
-    this.#worker.on('exit', () => this.#end('The thread that makes sandboxes is over'));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        this.#end('The thread that makes sandboxes is over');
+        resolve();
+      });
+    });
   }
 
   /** Starts the thread. Rejects with Fault when this node cannot make sandboxes this way, and says why. */
@@ -97,16 +105,19 @@ export class InprocessSandboxMaker implements SandboxMaker {
   }
 
   async exited(made: MadeSandbox): Promise<void> {
-    if (!this.alive(made)) return;
+    // A zombie too: the watch settles at once, and the child is reaped by then.
+    if (processStartTime(made.pid) !== made.startTime) return;
     const over = this.#exits.watch(made.pid);
     // The watch is bound to a process now: if it is another one, that of `made` is gone.
     if (processStartTime(made.pid) === made.startTime) await over;
   }
 
-  /** Ends the thread. Sandboxes live on. */
-  async close(): Promise<void> {
+  /** Ends the thread, after what was asked of it before. Sandboxes live on. */
+  close(): Promise<void> {
     this.#over ??= new Fault('unavailable', 'The sandbox maker is closed');
-    await this.#worker.terminate();
+    this.#worker.ref();
+    this.#worker.postMessage(CLOSE);
+    return this.#exited;
   }
 
   async #gone(made: MadeSandbox): Promise<void> {

@@ -7,6 +7,9 @@ export interface SandboxOrder {
   request: SandboxRequest;
 }
 
+/** Ends the thread, after the orders before it. */
+export const CLOSE = 'close';
+
 /** One for each order, in order; the first, with number 0, says that the thread is ready. */
 export type SandboxAnswer =
   | { number: number; pid: number }

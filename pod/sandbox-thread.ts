@@ -9,6 +9,7 @@ import { pidfdOpen } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { spawn } from '../native/spawn.ts';
 import { reap } from '../native/wait.ts';
+import { inCgroup } from './cgroup/membership.ts';
 import { PAUSE_STEPS } from './pause/build.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { makePauseRoom, type PauseRoom } from './pause/room.ts';
@@ -54,17 +55,25 @@ export class SandboxThread {
     if (netnsPin !== undefined && isNsfs(netnsPin))
       throw new Fault('exists', `The pin ${netnsPin} already holds a namespace`);
     try {
-      return this.#away(() => {
-        this.#furnish(request);
-        if (request.namespaces.pid) unshare(CLONE.NEWPID);
-        setns(this.#room.namespace, CLONE.NEWNS);
-        unshare(CLONE.NEWNS);
-        return startPause(request.id, this.#room.devNull);
-      });
+      // The cgroup's files are out of sight between leaving home and coming back, so it is entered first and left last.
+      return inCgroup(request.cgroup ?? [], () =>
+        this.#away(() => {
+          this.#furnish(request);
+          if (request.namespaces.pid) unshare(CLONE.NEWPID);
+          setns(this.#room.namespace, CLONE.NEWNS);
+          unshare(CLONE.NEWNS);
+          return startPause(request.id, this.#room.devNull);
+        }),
+      ).result;
     } catch (error) {
       if (netnsPin !== undefined) removePin(netnsPin);
       throw error instanceof Fault ? error : kernelFault(error);
     }
+  }
+
+  /** Closes what the thread holds open. Sandboxes live on. */
+  close(): void {
+    for (const fd of [...Object.values(this.#home), this.#room.namespace, this.#room.devNull]) closeFd(fd);
   }
 
   #away<T>(work: () => T): T {
