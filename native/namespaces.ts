@@ -41,7 +41,8 @@ export function setns(fd: number, type: number): void {
 
 /**
  * Does `work` on this thread, which `work` may move to other namespaces of the given kinds, and returns the thread
- * to its own. `work` must be synchronous. If the thread cannot return, the process ends: it would go on with its
+ * to its own. `work` must be synchronous, and must not be the first to use libuv's pool or koffi's: a thread is born
+ * in the namespaces of the one that starts it, and would stay there. If the thread cannot return, the process ends: it would go on with its
  * hands in somebody else's house.
  */
 export function returning<T>(kinds: readonly ('net' | 'mnt' | 'ipc' | 'uts' | 'pid')[], work: () => T): T {
