@@ -1,4 +1,4 @@
-/** Resolves after `ms` milliseconds, or rejects with the signal's reason. The timer does not keep the process alive. */
+/** Resolves after `ms` milliseconds, or rejects with the signal's reason. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -6,7 +6,6 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener('abort', abort);
       resolve();
     }, ms);
-    timer.unref?.();
     const abort = (): void => {
       clearTimeout(timer);
       reject(signal!.reason);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
 import type { ImageRecord } from '../image/images.ts';
+import { warmCgroupLock } from './cgroup/lock-warmth.ts';
 import { containerCgroup } from './cgroup/paths.ts';
 import type { ContainerConfig, SandboxConfig } from './config.ts';
 import { Container, containerName, type ContainerRecord } from './container.ts';
@@ -18,6 +19,7 @@ import { requireReady, type Sandbox } from './sandbox.ts';
 import { cgroupParent } from './sandbox-release.ts';
 import { prepareSpec } from './spec-input.ts';
 import { generateSpec } from './spec/generate.ts';
+import { withCompiledFilter } from './spec/seccomp/compiled-filter.ts';
 import { resolveStopSignal, signalName } from './signals.ts';
 
 /**
@@ -60,6 +62,8 @@ async function makeContainer(
   config: ContainerConfig,
   signal: AbortSignal,
 ): Promise<string> {
+  // The OCI runtime moves a process soon: the kernel's lock for that warms up meanwhile.
+  void warmCgroupLock();
   const id = newId();
   const record: ContainerRecord = {
     id,
@@ -140,7 +144,8 @@ async function buildContainer(
       supplementalGroups: spec.process.user.additionalGids ?? [],
     };
     record.notes = notes;
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+    const final = handler.runtime.takesCompiledFilter ? withCompiledFilter(spec) : spec;
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(final), { mode: 0o600 });
     if (record.logPath !== '') makeLogDirectory(record.logPath);
   });
   await at.stage('create', async () => {

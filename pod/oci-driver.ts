@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import type { Limit } from '../ground/limit.ts';
 import { isErrno } from '../native/errno.ts';
@@ -28,6 +28,7 @@ export class OciDriver implements OciRuntime {
   readonly name: string;
   readonly path: string;
   readonly globalArgs: readonly string[];
+  readonly takesCompiledFilter: boolean;
   readonly #root: string;
   readonly #exits: ExitWatcher;
   readonly #limit: Limit;
@@ -36,6 +37,7 @@ export class OciDriver implements OciRuntime {
   constructor(options: OciDriverOptions) {
     this.name = options.name;
     this.path = options.path;
+    this.takesCompiledFilter = basename(options.path) === 'crun';
     this.#root = options.root;
     this.#exits = options.exits;
     this.#limit = options.limit;

@@ -9,6 +9,8 @@ export interface OciRuntime {
   readonly path: string;
   /** Arguments before the verb. The monitor gives them to the runtime when it creates a container. */
   readonly globalArgs: readonly string[];
+  /** It takes a seccomp filter that is already compiled (crun's `run.oci.seccomp_bpf_data`). */
+  readonly takesCompiledFilter: boolean;
   /** Creates a container without a monitor (a sandbox's pause). The pid is in `pidFile` afterwards. */
   create(id: string, bundle: string, pidFile: string, signal?: AbortSignal): Promise<void>;
   /** Lets the created process run. Rejects with the runtime's own words when it cannot. */

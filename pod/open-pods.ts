@@ -43,6 +43,9 @@ import { runSandbox } from './sandbox-run.ts';
 import { stopSandbox } from './sandbox-stop.ts';
 import { listSandboxes, sandboxView } from './sandbox-view.ts';
 import type { PodSettings } from './settings.ts';
+import { DEFAULT_CAPABILITIES } from './spec/capabilities.ts';
+import { nodeFacts } from './spec/node-facts.ts';
+import { prepareDefaultFilter } from './spec/seccomp/compiled-filter.ts';
 import { containerStats, listContainerStats } from './stats.ts';
 
 const REAP_INTERVAL_MS = 1_000;
@@ -102,9 +105,19 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
   const rebooted = noteBoot(records, options.bootId);
   const { ready, cleaning } = recover(parts, rebooted);
   await ready;
+  setImmediate(prepareFilter);
   const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS);
   reaper.unref();
   return { ...podsOf(parts, options), cleaning, close: () => close(parts, reaper) };
+}
+
+/** Compiling takes some 20 ms: here nobody waits for it yet. */
+function prepareFilter(): void {
+  const { arch, boundingCapabilities } = nodeFacts();
+  prepareDefaultFilter(
+    arch,
+    DEFAULT_CAPABILITIES.filter((name) => boundingCapabilities.includes(name)),
+  );
 }
 
 /** Mounts below the state directory must not spread to pods that mount the node's root, nor theirs to it. */

@@ -25,6 +25,7 @@ export interface OciSandboxMakerOptions {
  * the same to all other rooms.
  */
 export class OciSandboxMaker implements SandboxMaker {
+  readonly entersCgroup = false;
   readonly #options: OciSandboxMakerOptions;
 
   constructor(options: OciSandboxMakerOptions) {

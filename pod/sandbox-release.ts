@@ -58,6 +58,7 @@ export function sandboxRequest(parts: Parts, record: SandboxRecord): SandboxRequ
     hostname: namespaces.net ? sandboxHostname(config) : '',
     namespaces,
     sysctls: config.sysctls,
+    ...(record.cgroup === undefined ? {} : { cgroup: record.cgroup.join }),
     ...(namespaces.net ? { netnsPin: parts.paths.netnsPin(id) } : {}),
   };
 }

@@ -137,12 +137,12 @@ async function buildSandbox(
     parts.sandboxRecords.put(id, record);
   });
   watchSandbox(parts, sandbox);
-  accountPause(parts, sandbox);
+  if (!handler.maker.entersCgroup) accountPause(parts, sandbox);
 }
 
 /**
- * Moves pause into the pod's cgroup. Nobody waits for it: on cgroup v1 the first write takes several milliseconds
- * (the kernel's threadgroup lock), and pause uses next to nothing that could be accounted.
+ * Moves pause into the pod's cgroup. Nobody waits for it: the first write takes several milliseconds (the kernel's
+ * threadgroup lock), and pause uses next to nothing that could be accounted.
  */
 function accountPause(parts: Parts, { record }: Sandbox): void {
   joinPodCgroup(record.cgroup!, record.made!.pid).catch((error: unknown) => {

@@ -20,7 +20,7 @@ export function inCgroup<T>(
   work: () => T,
   hierarchy: CgroupHierarchy = nodeHierarchy(),
 ): { result: T; member: boolean } {
-  if (hierarchy.version === 2) return { result: work(), member: false };
+  if (hierarchy.version === 2 || directories.length === 0) return { result: work(), member: false };
   const home = ownDirectories(hierarchy);
   try {
     enter(directories);

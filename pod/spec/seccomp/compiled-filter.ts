@@ -1,5 +1,6 @@
 import { compileFilter, haveLibseccomp, type FilterSource } from '../../../native/libseccomp.ts';
 import type { OciSeccomp, OciSpec } from '../oci-spec.ts';
+import { defaultSeccompProfile } from './default-profile.ts';
 
 /** crun(1): a filter that is ready for the kernel, in base64, instead of the one in `linux.seccomp`. */
 const CRUN_ANNOTATION = 'run.oci.seccomp_bpf_data';
@@ -21,6 +22,11 @@ export function withCompiledFilter(spec: OciSpec): OciSpec {
   const filter = spec.linux.seccomp === undefined ? undefined : compiled(spec.linux.seccomp);
   if (filter === undefined) return spec;
   return { ...spec, annotations: { ...spec.annotations, [CRUN_ANNOTATION]: filter } };
+}
+
+/** Compiles the filter of a container that asks for nothing special, before the first one does. */
+export function prepareDefaultFilter(arch: string, granted: readonly string[]): void {
+  compiled(defaultSeccompProfile(arch, granted));
 }
 
 /** The filter's program in base64; undefined when it is not for us to compile. */
