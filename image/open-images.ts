@@ -119,12 +119,7 @@ class Store implements Images {
   }
 
   async pull(reference: string, { signal, ...options }: PullOptions): Promise<ImageRecord> {
-    return this.#puller
-      .pull(reference, { ...options, signal: this.#until(signal) })
-      .catch((error: unknown) => {
-        // What was fetched of a failed pull serves its retry, or goes with the next collection.
-        throw error;
-      });
+    return this.#puller.pull(reference, { ...options, signal: this.#until(signal) });
   }
 
   async load(

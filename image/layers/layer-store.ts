@@ -121,16 +121,17 @@ export class LayerStore {
    * Makes sure that the layer is there: finds it, joins who is at it, or unpacks it. A layer that takes attributes
    * from those below waits for them, so the caller must ensure these as well, and give all up when one fails.
    */
-  ensure(
+  async ensure(
     layer: WantedLayer,
     limits: ExtractLimits,
     caller: { signal?: AbortSignal; listener?: (event: LayerEvent) => void },
   ): Promise<void> {
-    return this.#byChain.join(layer.chainId, caller, async (signal, tell) => {
+    await joinOrRetry(this.#byChain, layer.chainId, caller, async (signal, tell) => {
       while (!this.#records.has(layer.chainId)) {
         if (this.#shareWithTwin(layer)) return;
-        const staged = await this.#byDiff.join(layer.diffId, { signal, listener: tell }, (inner, tellInner) =>
-          this.#stage(layer, limits, inner, tellInner),
+        const inner = { signal, listener: tell };
+        const staged = await joinOrRetry(this.#byDiff, layer.diffId, inner, (innerSignal, innerTell) =>
+          this.#stage(layer, limits, innerSignal, innerTell),
         );
         await this.#commit(staged, layer, signal);
       }
@@ -256,6 +257,26 @@ export class LayerStore {
     for (const name of readdirSync(this.#ingest)) {
       this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
       this.#trash.take(join(this.#ingest, name));
+    }
+  }
+}
+
+/** Like SharedWork.join, but when the work that was joined fails, the caller tries its own: it may know a better source. */
+async function joinOrRetry<T>(
+  shared: SharedWork<T, LayerEvent>,
+  key: string,
+  caller: { signal?: AbortSignal; listener?: (event: LayerEvent) => void },
+  work: (signal: AbortSignal, tell: (event: LayerEvent) => void) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    let own = false;
+    try {
+      return await shared.join(key, caller, (signal, tell) => {
+        own = true;
+        return work(signal, tell);
+      });
+    } catch (error) {
+      if (own || caller.signal?.aborted === true) throw error;
     }
   }
 }

@@ -40,6 +40,8 @@ export class RegistryClient {
   readonly #name: string;
   readonly #limits: TransferLimits;
   readonly #log: Log;
+  #transfers = 0;
+  #closed = false;
 
   constructor(options: {
     reference: Reference;
@@ -104,6 +106,27 @@ export class RegistryClient {
    * it broke (RFC 9110, 14: range requests), a bounded number of times.
    */
   async *blob(descriptor: Descriptor, signal?: AbortSignal): AsyncGenerator<Buffer> {
+    this.#transfers++;
+    try {
+      yield* this.#resumed(descriptor, signal);
+    } finally {
+      this.#transfers--;
+      this.#closeIfUnused();
+    }
+  }
+
+  /** Ends the connections, once the transfers that other pulls have joined are over. */
+  close(): void {
+    this.#closed = true;
+    this.#closeIfUnused();
+  }
+
+  #closeIfUnused(): void {
+    if (!this.#closed || this.#transfers > 0) return;
+    for (const { transport } of this.#endpoints) transport.close();
+  }
+
+  async *#resumed(descriptor: Descriptor, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
     let offset = 0;
     let broken = 0;
     let sure = 0;
@@ -133,10 +156,6 @@ export class RegistryClient {
         await sleep(this.#backoff(broken), signal);
       }
     }
-  }
-
-  close(): void {
-    for (const { transport } of this.#endpoints) transport.close();
   }
 
   async *#blobFrom(

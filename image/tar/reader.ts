@@ -20,7 +20,7 @@ TYPES.set('\0', 'file').set('7', 'file');
 
 type State =
   | { at: 'header' }
-  | { at: 'content'; left: number; padding: number; entry: boolean }
+  | { at: 'content'; left: number; padding: number }
   | { at: 'metadata'; flag: string; left: number; padding: number; parts: Buffer[] }
   | { at: 'over' };
 
@@ -38,12 +38,18 @@ export class TarReader {
   readonly #sink: TarSink;
   #state: State = { at: 'header' };
   #rest: Buffer = Buffer.alloc(0);
+  #position = 0;
   readonly #pax = new PaxRecords();
   #longName: Buffer | undefined;
   #longLink: Buffer | undefined;
 
   constructor(sink: TarSink) {
     this.#sink = sink;
+  }
+
+  /** Bytes of the stream that are behind us. In `begin` it is where the entry's content starts. */
+  get position(): number {
+    return this.#position;
   }
 
   /** Bytes of content and padding that come next and concern nobody who only looks at headers. See `skip`. */
@@ -54,7 +60,8 @@ export class TarReader {
   /** Ends the entry at hand without its content: the next push starts `skippable` bytes further. */
   skip(): void {
     if (this.#state.at !== 'content') return;
-    if (this.#state.entry) this.#sink.end();
+    this.#position += this.skippable;
+    this.#sink.end();
     this.#state = { at: 'header' };
   }
 
@@ -63,6 +70,7 @@ export class TarReader {
     while (this.#state.at !== 'over') {
       if (this.#state.at === 'header') {
         if (bytes.length < BLOCK) break;
+        this.#position += BLOCK;
         this.#header(bytes.subarray(0, BLOCK));
         bytes = bytes.subarray(BLOCK);
         continue;
@@ -85,15 +93,16 @@ export class TarReader {
     if (take > 0) {
       const part = bytes.subarray(0, take);
       if (state.at === 'metadata') state.parts.push(Buffer.from(part));
-      else if (state.entry) this.#sink.content(part);
+      else this.#sink.content(part);
       state.left -= take;
     }
     const pad = state.left > 0 ? 0 : Math.min(state.padding, bytes.length - take);
     state.padding -= pad;
+    this.#position += take + pad;
     if (state.left === 0 && state.padding === 0) {
       this.#state = { at: 'header' };
       if (state.at === 'metadata') this.#metadata(state.flag, Buffer.concat(state.parts));
-      else if (state.entry) this.#sink.end();
+      else this.#sink.end();
     }
     return bytes.subarray(take + pad);
   }
@@ -145,7 +154,7 @@ export class TarReader {
     this.#longName = this.#longLink = undefined;
     this.#sink.begin(entry);
     // Only regular files have content; some writers give a hard link the size of its target.
-    this.#state = { at: 'content', left: entry.size, padding: padding(entry.size), entry: true };
+    this.#state = { at: 'content', left: entry.size, padding: padding(entry.size) };
     if (entry.size === 0) this.#body(this.#state, Buffer.alloc(0));
   }
 

@@ -53,7 +53,8 @@ function paxRecords(entry: NewEntry, size: number): [string, Uint8Array][] {
   if ((entry.gid ?? 0) > 0o7777777) text('gid', String(entry.gid));
   if (size > 0o77777777777) text('size', String(size));
   const mtime = entry.mtimeNs ?? 0n;
-  if (mtime < 0n || mtime % NANOSECONDS !== 0n) text('mtime', decimalSeconds(mtime));
+  const plain = mtime >= 0n && mtime % NANOSECONDS === 0n && mtime / NANOSECONDS <= 0o77777777777n;
+  if (!plain) text('mtime', decimalSeconds(mtime));
   for (const [name, value] of Object.entries(entry.xattrs ?? {}))
     records.push([`SCHILY.xattr.${name}`, value]);
   return records;
