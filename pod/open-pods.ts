@@ -165,7 +165,8 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
             });
       return { status: { name, path: runtime.path, isDefault: false, ...found }, runtime, maker };
     }),
-  ).finally(() => removePodCgroup(cgroup));
+  );
+  await removePodCgroup(cgroup);
   return new Handlers(handlers, chooseDefault(handlers, settings, log));
 }
 
