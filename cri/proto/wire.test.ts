@@ -33,7 +33,7 @@ function tableOf(root: protobuf.Root): string[] {
 
 const sourceName = (field: protobuf.Field): string =>
   // protobufjs turns names to camel case when it parses; the table has them as the proto spells them.
-  field.options?.['json_name'] ?? spelled.get(field.name) ?? field.name;
+  spelled.get(field.name) ?? field.name;
 
 const spelled = new Map<string, string>();
 for (const [name] of readFileSync(join(import.meta.dirname, 'wire.txt'), 'utf8').matchAll(/\b\w+_\w+\b/g))

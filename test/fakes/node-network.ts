@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +19,9 @@ import type { AttachRequest, HostPort, PodNetwork } from '../../network/pod-netw
 export class NodeNetworkRig {
   readonly directory = mkdtempSync(join(tmpdir(), 'berth-network-'));
   readonly confDir = join(this.directory, 'net.d');
-  readonly recordsPath = join(this.directory, 'records.db');
-  records = new RecordStore(this.recordsPath);
+  records = new RecordStore(join(this.directory, 'records.db'));
   readonly exits: ExitWatcher;
+  readonly #directories = [this.directory];
   readonly #pins = new Set<string>();
   readonly #servers: Server[] = [];
   readonly #networks: PodNetwork[] = [];
@@ -68,6 +68,15 @@ export class NodeNetworkRig {
       annotations: {},
       cgroupParent: '',
     };
+  }
+
+  /** Goes on with what another rig's process, now dead, left in `directory`. */
+  takeOver(directory: string): void {
+    this.records.close();
+    this.records = new RecordStore(join(directory, 'records.db'));
+    for (const file of readdirSync(directory))
+      if (file.startsWith('netns-')) this.#pins.add(join(directory, file));
+    this.#directories.push(directory);
   }
 
   netns(name: string): string {
@@ -119,7 +128,7 @@ export class NodeNetworkRig {
     for (const pin of this.#pins) this.dropNetns(pin);
     await this.exits.close();
     this.records.close();
-    rmSync(this.directory, { recursive: true });
+    for (const directory of this.#directories) rmSync(directory, { recursive: true });
   }
 }
 
