@@ -23,6 +23,7 @@ export function versionAtLeast(version: CniVersion, least: CniVersion): boolean 
   return CNI_VERSIONS.indexOf(version) >= CNI_VERSIONS.indexOf(least);
 }
 
+/** Whether a value is what JSON calls an object: neither null nor a list. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

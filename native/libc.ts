@@ -24,6 +24,22 @@ export function bind<Arguments extends Argument[]>(prototype: string): (...args:
   };
 }
 
+/**
+ * The same, on a thread of Node's pool: resolves with the result, whose errno is lost. The pool has few threads: for
+ * calls that end soon, one at a time. The arguments must not change before the end; strings with a NUL are not refused.
+ */
+export function bindInPool<Arguments extends Argument[]>(
+  prototype: string,
+): (...args: Arguments) => Promise<number> {
+  type Async = { async(...args: [...Arguments, (error: Error | null, result: number) => void]): void };
+  let bound: Async | undefined;
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      bound ??= library.func(prototype) as unknown as Async;
+      bound.async(...args, (error, result) => (error === null ? resolve(result) : reject(error)));
+    });
+}
+
 function refuseNul(prototype: string, arg: string): never {
   const name = /(\w+)\(/.exec(prototype)?.[1] ?? prototype;
   throw new ErrnoError(`${name} ${JSON.stringify(arg)}`, E.EINVAL, 'a string must not hold a NUL byte');

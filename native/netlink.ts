@@ -1,6 +1,7 @@
+import { Limit } from '../ground/limit.ts';
 import { E, ErrnoError } from './errno.ts';
 import { O, OwnedFd } from './fd.ts';
-import { bind, check } from './libc.ts';
+import { bind, bindInPool, check } from './libc.ts';
 import { parseAddress, type Address } from './netlink-addresses.ts';
 import { align4, attribute, attributes, text, textOf, u32, type RtMessage } from './netlink-attributes.ts';
 import { linkHeader, parseLink, type Link } from './netlink-links.ts';
@@ -18,6 +19,10 @@ const setsockopt = bind<[number, number, number, Buffer, number]>(
 const send = bind<[number, Buffer, number, number]>(
   'long send(int fd, const void *bytes, size_t size, int flags)',
 );
+const sendInPool = bindInPool<[number, Buffer, number, number]>(
+  'long send(int fd, const void *bytes, size_t size, int flags)',
+);
+const nameToIndex = bind<[string]>('unsigned int if_nametoindex(const char *name)');
 const recv = bind<[number, Buffer, number, number]>('long recv(int fd, void *bytes, size_t size, int flags)');
 
 const AF_NETLINK = 16;
@@ -48,6 +53,18 @@ const BATCH = 64;
 const RECEIVE_TIMEOUT_S = 5n;
 const DUMP_TRIES = 10;
 
+/** One for all sockets: the kernel takes the changes one by one, so more at once would only hold more threads. */
+const POOL = new Limit(1);
+
+/**
+ * The index of a link in the network namespace of the calling thread, undefined when there is none of that name.
+ * Unlike a request over netlink it never waits for the lock of the kernel's link changes.
+ */
+export function linkIndex(name: string): number | undefined {
+  const index = nameToIndex(name);
+  return index === 0 ? undefined : index;
+}
+
 /**
  * A socket of rtnetlink(7): it speaks to the network namespace in which its thread was when it was made. The kernel
  * answers within the call, so nothing here waits.
@@ -77,6 +94,25 @@ export class Rtnl implements Disposable {
     let failure: ErrnoError | undefined;
     for (let at = 0; at < messages.length; at += BATCH)
       failure ??= this.#batch(messages.slice(at, at + BATCH));
+    if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * As `exec`, but the kernel works on a thread of Node's pool: it has one lock for all changes of links, and while
+   * namespaces are taken down whoever asks for it waits tens of milliseconds. Until the promise settles nothing else
+   * may be asked of this socket.
+   */
+  async execInPool(messages: readonly RtMessage[]): Promise<void> {
+    let failure: ErrnoError | undefined;
+    for (let at = 0; at < messages.length; at += BATCH) {
+      const part = messages.slice(at, at + BATCH);
+      const { first, datagram } = this.#compose(part, NLM_F.ACK);
+      await POOL.run(async () => {
+        if ((await sendInPool(this.#socket.fd, datagram, datagram.length, 0)) < 0)
+          throw new ErrnoError(`send ${part[0]!.name}`, E.EIO);
+        failure ??= this.#acknowledgements(part, first);
+      });
+    }
     if (failure !== undefined) throw failure;
   }
 
@@ -147,7 +183,11 @@ export class Rtnl implements Disposable {
   }
 
   #batch(messages: readonly RtMessage[]): ErrnoError | undefined {
-    const first = this.#send(messages.map((message) => ({ ...message, flags: message.flags | NLM_F.ACK })));
+    return this.#acknowledgements(messages, this.#send(messages, NLM_F.ACK));
+  }
+
+  /** Takes the acknowledgement of each message; the first failure. */
+  #acknowledgements(messages: readonly RtMessage[], first: number): ErrnoError | undefined {
     let failure: ErrnoError | undefined;
     for (let left = messages.length; left > 0;)
       for (const answer of this.#receive(messages[0]!.name)) {
@@ -160,19 +200,23 @@ export class Rtnl implements Disposable {
   }
 
   /** Sends one datagram; the sequence number of its first message. */
-  #send(messages: readonly RtMessage[]): number {
+  #send(messages: readonly RtMessage[], flags = 0): number {
+    const { first, datagram } = this.#compose(messages, flags);
+    check(`send ${messages[0]!.name}`, send(this.#socket.fd, datagram, datagram.length, 0));
+    return first;
+  }
+
+  #compose(messages: readonly RtMessage[], flags: number): { first: number; datagram: Buffer } {
     const first = this.#sequence + 1;
     const parts = messages.flatMap((message) => {
       const header = Buffer.alloc(HEADER);
       header.writeUInt32LE(HEADER + message.body.length, 0);
       header.writeUInt16LE(message.type, 4);
-      header.writeUInt16LE(message.flags | NLM_F.REQUEST, 6);
+      header.writeUInt16LE(message.flags | flags | NLM_F.REQUEST, 6);
       header.writeUInt32LE(++this.#sequence, 8);
       return [header, message.body];
     });
-    const datagram = Buffer.concat(parts);
-    check(`send ${messages[0]!.name}`, send(this.#socket.fd, datagram, datagram.length, 0));
-    return first;
+    return { first, datagram: Buffer.concat(parts) };
   }
 
   /** The messages of one datagram. They are views: read them before the next datagram comes. */

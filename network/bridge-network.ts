@@ -5,17 +5,16 @@ import type { RecordStore } from '../ground/records.ts';
 import { UndoStack } from '../ground/undo.ts';
 import { isErrno } from '../native/errno.ts';
 import { isNsfs } from '../native/namespaces.ts';
-import { Rtnl } from '../native/netlink.ts';
+import { linkIndex } from '../native/netlink.ts';
 import { AddressLeases, type Lease } from './address-leases.ts';
 import { forgetUdpFlows } from './host-port-flows.ts';
 import { HostPortClaims } from './host-ports.ts';
 import type { RuleTables } from './iptables.ts';
 import { LeaseSweep } from './lease-sweep.ts';
 import { linkNames } from './link-names.ts';
-import { reapLinks } from './link-reaper.ts';
 import { enableForwarding, enableLocalHostPorts } from './node-sysctls.ts';
 import { NodeRules } from './node-rules.ts';
-import { type BridgeLink, enslave, ensureBridge, makePodLink } from './pod-link.ts';
+import { type BridgeLink, deleteLinks, enslave, ensureBridge, linksOn, makePodLink } from './pod-link.ts';
 import type { AttachRequest, Attachment } from './pod-network.ts';
 import type { PodRange } from './pod-range.ts';
 import type { PodPorts } from './rule-text.ts';
@@ -50,7 +49,6 @@ export class BridgeNetwork {
   readonly #rules: NodeRules;
   readonly #sweep: LeaseSweep;
   #ranges: PodRange[] = [];
-  #rtnl: Rtnl | undefined;
   #prepared: Promise<BridgeLink> | undefined;
   #guard: NodeJS.Timeout | undefined;
 
@@ -62,7 +60,7 @@ export class BridgeNetwork {
     this.#rules = new NodeRules(options.bridge, options.tables, this.#claims, () => [
       ...new Set([...this.#ranges.map(({ cidr }) => cidr), ...this.#leases.ranges()]),
     ]);
-    this.#sweep = new LeaseSweep(this.#leases, reapLinks, options.log);
+    this.#sweep = new LeaseSweep(this.#leases, deleteLinks, options.log);
   }
 
   /** Whether the sandbox has anything here. */
@@ -109,14 +107,14 @@ export class BridgeNetwork {
       const addresses = lease.addresses.map((address, index) => ({ address, range: ranges[index]! }));
       const plan = { hostName: lease.link, netnsPath: request.netnsPath, addresses };
       try {
-        makePodLink(this.#socket(), { ...plan, bridge });
+        await makePodLink({ ...plan, bridge });
       } catch (error) {
         // What the kernel says of a bridge that is gone.
         if (!isErrno(error, 'ENODEV', 'EINVAL')) throw error;
-        if (this.#socket().linkByName(this.#name)?.index === bridge.index) throw error;
+        if (linkIndex(this.#name) === bridge.index) throw error;
         this.#log.warn({ bridge: this.#name }, 'The bridge was taken away; it is made again');
         this.#prepared = undefined;
-        makePodLink(this.#socket(), { ...plan, bridge: await this.prepare() });
+        await makePodLink({ ...plan, bridge: await this.prepare() });
       }
       undo.keep();
     } catch (error) {
@@ -125,12 +123,8 @@ export class BridgeNetwork {
       throw error;
     }
     this.#watch();
-    const attached: Attachment = {
-      network: 'bridge',
-      addresses: lease.addresses,
-      detail: { link: lease.link, ranges: lease.ranges },
-    };
-    return attached;
+    const detail = { link: lease.link, ranges: lease.ranges };
+    return { network: 'bridge', addresses: lease.addresses, detail };
   }
 
   /** Idempotent. Rejects when rules are left: they stay claimed and are tried again by the next call. */
@@ -151,18 +145,14 @@ export class BridgeNetwork {
     } catch (error) {
       this.#log.warn({ error: messageOf(error) }, 'Rules of dead sandboxes could not be removed');
     }
-    const bridge = this.#socket().linkByName(this.#name);
-    const held = this.#leases.entries().filter(([, lease]) => lease.state === 'held');
-    const wanted = new Set(held.map(([, lease]) => lease.link));
-    const stale = this.#socket()
-      .links()
-      .filter((link) => LINK_NAME.test(link.name) && !wanted.has(link.name))
-      // Another Berth may share the namespace: only links on our bridge, and those that our leases name.
-      .filter(
-        (link) =>
-          link.master === bridge?.index || this.#leases.entries().some(([, l]) => l.link === link.name),
-      );
-    await reapLinks(stale.map(({ name }) => name));
+    const leases = this.#leases.entries().map(([, lease]) => lease);
+    const held = new Set(leases.filter(({ state }) => state === 'held').map(({ link }) => link));
+    const known = new Set(leases.map(({ link }) => link));
+    const bridge = linkIndex(this.#name);
+    const present = [...linkNames()].filter((name) => LINK_NAME.test(name) && !held.has(name));
+    // Another Berth may share the namespace: only links that our leases name, or that hang on our bridge.
+    const strays = present.some((name) => !known.has(name)) && bridge !== undefined ? linksOn(bridge) : [];
+    await deleteLinks(present.filter((name) => known.has(name) || strays.includes(name)));
     this.#sweep.now();
   }
 
@@ -170,26 +160,17 @@ export class BridgeNetwork {
     clearInterval(this.#guard);
     this.#guard = undefined;
     await this.#sweep.close();
-    this.#rtnl?.close();
-    this.#rtnl = undefined;
-  }
-
-  /** One socket for all: its namespace is the one of the process. */
-  #socket(): Rtnl {
-    this.#rtnl ??= new Rtnl();
-    return this.#rtnl;
   }
 
   async #prepare(): Promise<BridgeLink> {
     for (const family of new Set(this.#ranges.map((range) => range.family)))
       enableForwarding(family, this.#log);
-    const { made, ...bridge } = ensureBridge(this.#socket(), this.#name, this.#ranges);
+    const { made, ...bridge } = await ensureBridge(this.#name, this.#ranges);
     if (made) {
       this.#log.info({ bridge: this.#name, mtu: bridge.mtu }, 'Made the bridge for pods');
       const present = linkNames();
       const orphans = this.#leases.entries().filter(([, { link }]) => present.has(link));
-      enslave(
-        this.#socket(),
+      await enslave(
         bridge.index,
         orphans.map(([, { link }]) => link),
       );
@@ -213,7 +194,7 @@ export class BridgeNetwork {
 
   async #giveBack(id: string, lease: Lease): Promise<void> {
     this.#leases.release(id);
-    if (linkNames().has(lease.link)) await reapLinks([lease.link]);
+    if (linkNames().has(lease.link)) await deleteLinks([lease.link]);
     this.#sweep.now();
   }
 
@@ -240,14 +221,20 @@ export class BridgeNetwork {
     }
   }
 
-  /** Rules can be flushed and bridges removed by others: looks now and then, and mends. */
+  /** Rules can be flushed and bridges removed by others: looks now and then, and mends. Attaches do not wait for it. */
   #watch(): void {
     this.#guard ??= setInterval(() => {
-      if (this.#leases.entries().length === 0) return;
-      this.#prepared = undefined;
-      this.prepare().catch((error: unknown) => {
-        this.#log.warn({ error: messageOf(error) }, 'What pods share cannot be mended');
-      });
+      if (this.#leases.entries().length > 0) void this.#mend();
     }, GUARD_INTERVAL_MS).unref();
+  }
+
+  async #mend(): Promise<void> {
+    const ranges = this.#ranges;
+    try {
+      const bridge = await this.#prepare();
+      if (ranges === this.#ranges) this.#prepared = Promise.resolve(bridge);
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'What pods share cannot be mended');
+    }
   }
 }

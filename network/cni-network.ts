@@ -5,15 +5,13 @@ import { podAddresses } from '../cni/result.ts';
 import { Fault, messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore, RecordTable } from '../ground/records.ts';
-import { inNetns, isNsfs } from '../native/namespaces.ts';
-import { linkUp, Rtnl } from '../native/netlink.ts';
+import { isNsfs } from '../native/namespaces.ts';
+import { loopbackUp } from './pod-link.ts';
 import { podCapabilities } from './pod-capabilities.ts';
 import type { AttachRequest, Attachment } from './pod-network.ts';
 
 /** The name that the kubelet and its tools expect. */
 const IF_NAME = 'eth0';
-/** The loopback device has this index in every namespace. */
-const LOOPBACK_INDEX = 1;
 
 /** What an ADD was made with, and what it gave: all that its DEL needs, whatever the configuration says by then. */
 interface CniAttachment {
@@ -60,10 +58,7 @@ export class CniNetwork {
       capabilities: podCapabilities(request, podCidr),
     };
     this.#table.put(id, { list, pod });
-    inNetns(netnsPath, () => {
-      using rtnl = new Rtnl();
-      rtnl.exec([linkUp(LOOPBACK_INDEX)]);
-    });
+    await loopbackUp(netnsPath);
     let undone = true;
     const result = await addToNetwork(
       this.#runner,

@@ -1,21 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { Fault } from '../ground/fault.ts';
+import { isErrno } from '../native/errno.ts';
+import { O, OwnedFd, openPath } from '../native/fd.ts';
 import { inNetns } from '../native/namespaces.ts';
 import {
   addrAdd,
   bridge,
+  linkDel,
   linkHairpin,
-  LOOPBACK_INDEX,
+  linkIndex,
   linkSet,
   linkUp,
+  LOOPBACK_INDEX,
   routeAdd,
   Rtnl,
   veth,
 } from '../native/netlink.ts';
-import { openPath, O, OwnedFd } from '../native/fd.ts';
 import { addressNumber, type PodRange } from './pod-range.ts';
 
-/** The links of the built-in network over rtnetlink. All calls are synchronous: a millisecond or two in all. */
+/**
+ * The links of the built-in network over rtnetlink, in the network namespace of the process. What changes links waits
+ * for the kernel on a thread of the pool; a namespace is entered only to make a socket that belongs to it.
+ */
 
 export interface BridgeLink {
   index: number;
@@ -29,12 +35,16 @@ const PEER_NAME = 'eth0';
  * The bridge that all pods hang on, made if it is missing, with the gateway address of each range. `made` tells
  * whether it was. Throws Fault `precondition` when a link of that name is no bridge.
  */
-export function ensureBridge(rtnl: Rtnl, name: string, ranges: PodRange[]): BridgeLink & { made: boolean } {
+export async function ensureBridge(
+  name: string,
+  ranges: PodRange[],
+): Promise<BridgeLink & { made: boolean }> {
+  using rtnl = new Rtnl();
   let link = rtnl.linkByName(name);
   const made = link === undefined;
   if (link === undefined) {
     const first = ranges[0];
-    rtnl.exec([bridge({ name, mtu: uplinkMtu(rtnl), mac: first && macOf(first.gateway) })]);
+    await rtnl.execInPool([bridge({ name, mtu: uplinkMtu(rtnl), mac: first && macOf(first.gateway) })]);
     link = rtnl.linkByName(name);
   }
   if (link === undefined || link.kind !== 'bridge')
@@ -42,7 +52,7 @@ export function ensureBridge(rtnl: Rtnl, name: string, ranges: PodRange[]): Brid
       hint: 'rename or remove it',
     });
   const { index, mtu } = link;
-  rtnl.exec([
+  await rtnl.execInPool([
     ...(link.up ? [] : [linkUp(index)]),
     ...ranges.map(({ gateway, prefix }) => addrAdd({ index, address: gateway, prefix, replace: true })),
   ]);
@@ -50,9 +60,11 @@ export function ensureBridge(rtnl: Rtnl, name: string, ranges: PodRange[]): Brid
 }
 
 /** Hangs links on the bridge again, after it was lost and made anew. */
-export function enslave(rtnl: Rtnl, bridgeIndex: number, names: string[]): void {
-  if (names.length === 0) return;
-  rtnl.exec(names.flatMap((name) => [linkSet(name, { master: bridgeIndex }), linkHairpin(name, true)]));
+export async function enslave(bridgeIndex: number, names: string[]): Promise<void> {
+  using rtnl = new Rtnl();
+  await rtnl.execInPool(
+    names.flatMap((name) => [linkSet(name, { master: bridgeIndex }), linkHairpin(name, true)]),
+  );
 }
 
 /** The MTU of the link that the default route leads over, so that pods' packets fit it. */
@@ -71,17 +83,18 @@ export interface PodLink {
   hostName: string;
   bridge: BridgeLink;
   netnsPath: string;
-  /** Addresses with the ranges that they were taken from; the first range's gateway of each family is the default. */
+  /** Addresses with the ranges that they were taken from; each range's gateway is the default of its family. */
   addresses: { address: string; range: PodRange }[];
 }
 
 /**
- * Makes a pod's link: both ends are born where they live, the host's end on the bridge. Throws ErrnoError: ENODEV
+ * Makes a pod's link: both ends are born where they live, the host's end on the bridge. Throws ErrnoError: EINVAL
  * when the bridge is gone, EEXIST when the namespace has a network already.
  */
-export function makePodLink(rtnl: Rtnl, link: PodLink): void {
+export async function makePodLink(link: PodLink): Promise<void> {
   using netns = new OwnedFd(openPath(link.netnsPath, O.RDONLY));
-  rtnl.exec([
+  using rtnl = new Rtnl();
+  await rtnl.execInPool([
     veth({
       host: link.hostName,
       master: link.bridge.index,
@@ -93,17 +106,42 @@ export function makePodLink(rtnl: Rtnl, link: PodLink): void {
     // A pod that reaches itself through a service or host port leaves and enters by the same port of the bridge.
     linkHairpin(link.hostName, true),
   ]);
-  inNetns(netns.fd, () => {
-    using inside = new Rtnl();
-    // Asked for and not assumed: some kernels put tunnels of their own into every new namespace.
-    const index = inside.linkByName(PEER_NAME)!.index;
-    inside.exec([
-      linkUp(LOOPBACK_INDEX),
-      linkUp(index),
-      ...link.addresses.map(({ address, range }) => addrAdd({ index, address, prefix: range.prefix })),
-      ...link.addresses.map(({ range }) => routeAdd({ index, gateway: range.gateway })),
-    ]);
-  });
+  // Asked for and not assumed: some kernels put tunnels of their own into every new namespace.
+  const [inside, index] = inNetns(netns.fd, () => [new Rtnl(), linkIndex(PEER_NAME)!] as const);
+  using pod = inside;
+  await pod.execInPool([
+    linkUp(LOOPBACK_INDEX),
+    linkUp(index),
+    ...link.addresses.map(({ address, range }) => addrAdd({ index, address, prefix: range.prefix })),
+    ...link.addresses.map(({ range }) => routeAdd({ index, gateway: range.gateway })),
+  ]);
+}
+
+/** Brings the loopback of a namespace up. */
+export async function loopbackUp(netnsPath: string): Promise<void> {
+  using inside = inNetns(netnsPath, () => new Rtnl());
+  await inside.execInPool([linkUp(LOOPBACK_INDEX)]);
+}
+
+/** Deletes links, one after the other; one that is gone already is fine. The kernel takes some 20 ms for each (RCU). */
+export async function deleteLinks(names: string[]): Promise<void> {
+  for (const name of names) {
+    using rtnl = new Rtnl();
+    try {
+      await rtnl.execInPool([linkDel(name)]);
+    } catch (error) {
+      if (!isErrno(error, 'ENODEV')) throw error;
+    }
+  }
+}
+
+/** The names of the links that hang on this bridge. */
+export function linksOn(bridgeIndex: number): string[] {
+  using rtnl = new Rtnl();
+  return rtnl
+    .links()
+    .filter(({ master }) => master === bridgeIndex)
+    .map(({ name }) => name);
 }
 
 /**
