@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { lstat, opendir, rename, rmdir, unlink } from 'node:fs/promises';
+import { lstat, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import { isErrno } from '../native/errno.ts';
+import { openRaw } from './disk-usage.ts';
 
 /** Deeper trees are taken apart: a container can nest directories beyond what a path can name. */
 const MAX_PATH = 2048;
@@ -18,6 +19,8 @@ export class Trash {
   #next = 0;
   #emptying: Promise<void> | undefined;
   #closed = false;
+  /** Something came since the directory was last read. */
+  #more = false;
 
   /** `directory` is made; it stands on the file system of everything that will be taken. */
   constructor(directory: string, log: Log) {
@@ -55,27 +58,30 @@ export class Trash {
   }
 
   #empty(): void {
-    this.#emptying ??= this.#deleteAll()
-      .catch((error: unknown) => this.#log.warn({ reason: messageOf(error) }, 'trash cannot be emptied'))
-      .finally(() => (this.#emptying = undefined));
+    this.#more = true;
+    this.#emptying ??= this.#run();
   }
 
-  async #deleteAll(): Promise<void> {
-    const given = new Set<string>();
-    for (;;) {
-      const names = readdirSync(this.#directory).filter((name) => !given.has(name));
-      if (names.length === 0 || this.#closed) return;
-      for (const name of names) {
-        given.add(name);
-        try {
-          await this.#delete(join(this.#directory, name));
-        } catch (error) {
-          this.#log.warn(
-            { path: join(this.#directory, name), reason: messageOf(error) },
-            'cannot be deleted',
-          );
-        }
+  async #run(): Promise<void> {
+    // Not in the caller's turn: it is about to remember this very run.
+    await Promise.resolve();
+    try {
+      while (this.#more && !this.#closed) {
+        this.#more = false;
+        for (const name of readdirSync(this.#directory))
+          await this.#deleteOrWarn(join(this.#directory, name));
       }
+    } finally {
+      this.#emptying = undefined;
+    }
+  }
+
+  /** What cannot be deleted now is tried again when more comes, and at the next start. */
+  async #deleteOrWarn(path: string): Promise<void> {
+    try {
+      if (!this.#closed) await this.#delete(path);
+    } catch (error) {
+      this.#log.warn({ path, reason: messageOf(error) }, 'what was removed cannot be deleted');
     }
   }
 
@@ -86,13 +92,12 @@ export class Trash {
     }
     if (path.length > MAX_PATH) {
       await rename(path, this.#newPlace());
+      this.#more = true;
       return;
     }
-    const directory = await opendir(Buffer.from(path) as unknown as string, { encoding: 'buffer' as never });
-    for await (const entry of directory) {
+    for await (const entry of await openRaw(Buffer.from(path))) {
       if (this.#closed) return;
-      const name = entry.name as unknown as Buffer;
-      const child = Buffer.concat([Buffer.from(`${path}/`), name]);
+      const child = Buffer.concat([Buffer.from(`${path}/`), entry.name]);
       if (entry.isDirectory()) await this.#deleteDirectory(child);
       else await unlink(child);
     }

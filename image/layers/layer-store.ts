@@ -170,7 +170,9 @@ export class LayerStore {
       const unpacked = await this.#unpack(layer, directory, limits, signal, tell);
       const staged: Staged = { name, directory, unpacked, committed: undefined };
       // Those who wait take it in the same turn of the event loop; if all of them have left, nobody ever will.
-      setImmediate(() => staged.committed ?? this.#trash.take(directory));
+      setImmediate(() => {
+        if (staged.committed === undefined) this.#trash.take(directory);
+      });
       return staged;
     } catch (error) {
       this.#trash.take(directory);

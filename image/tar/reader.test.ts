@@ -21,7 +21,7 @@ function read(bytes: Buffer, cuts: number[] = []): Read[] {
   const places = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].toSorted(
     (a, b) => a - b,
   );
-  for (let i = 1; i < places.length; i++) reader.push(bytes.subarray(places[i - 1]!, places[i]!));
+  for (let i = 1; i < places.length; i++) reader.push(bytes.subarray(places[i - 1], places[i]));
   reader.finish();
   return entries;
 }
