@@ -4,8 +4,12 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addrAdd, Rtnl } from '../../native/netlink.ts';
+import { SILENT } from '../../ground/log.ts';
+import { BridgeNetwork } from '../../network/bridge-network.ts';
+import type { RuleTables } from '../../network/iptables.ts';
 import { linkNames } from '../../network/link-names.ts';
 import type { HostPort } from '../../network/pod-network.ts';
+import { parsePodRanges } from '../../network/pod-range.ts';
 import { dial, NodeNetworkRig, runIn, until } from '../fakes/node-network.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
 
@@ -278,6 +282,44 @@ describeInOwnNamespaces('the built-in bridge network', import.meta.url, () => {
     }
     await until(() => network.status().ready);
     assert.equal(leases(), 0);
+  });
+
+  it('undoes each step of an attach that fails at the next', async () => {
+    // The n-th writing of rules fails: the first is the pod's, the second the one that takes them back.
+    for (const failing of [[1], [1, 2]]) {
+      let writes = 0;
+      const tables: RuleTables = {
+        family: 4,
+        save: () => Promise.resolve(''),
+        restore(text) {
+          // The whole set is written once at the start.
+          if (text.includes('*filter') || !failing.includes(++writes)) return Promise.resolve();
+          return Promise.reject(new Error('no rules today'));
+        },
+      };
+      const { records } = rig;
+      const network = new BridgeNetwork({ records, log: SILENT, bridge: 'berth0', tables: [tables] });
+      network.setRanges(parsePodRanges('10.1.0.0/24'));
+      const pod = rig.pod(`failing-${failing.length}`, [tcp(8080, 80)]);
+      await assert.rejects(network.attach(pod), /no rules today/);
+      assert.deepEqual([leases(), podLinks()], [0, []]);
+      const claims = records.table('host-ports').all().length;
+      assert.equal(claims, failing.length - 1, 'what could not be undone stays on record');
+      await network.detach(pod);
+      assert.equal(network.has(pod.id), false);
+      await network.close();
+    }
+  });
+
+  it('ends an attach whose caller has left, without a trace', async () => {
+    const network = await rig.network('10.1.0.0/24');
+    await network.start();
+    const abort = new AbortController();
+    const attaching = network.attach(rig.pod('a', [tcp(8080, 80)]), abort.signal);
+    abort.abort();
+    await assert.rejects(attaching, { name: 'AbortError' });
+    assert.equal(leases(), 0);
+    assert.doesNotMatch(rules(), /berth:/);
   });
 
   it('leaves a record that is damaged aside and goes on', async () => {
