@@ -1,6 +1,7 @@
 import { Fault } from '../../ground/fault.ts';
 import { loadConfig } from '../config/load.ts';
-import { examine, type Finding } from './doctor/examine.ts';
+import { examine } from './doctor/examine.ts';
+import type { Finding } from './doctor/finding.ts';
 
 const MARKS = { good: 'ok     ', note: 'note   ', bad: 'MISSING' } as const;
 

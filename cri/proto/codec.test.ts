@@ -74,7 +74,7 @@ describe('the static codec', () => {
             type.toObject(type.decode(theirs), { longs: String }),
           );
         }),
-        { numRuns: 8 },
+        { numRuns: 4 },
       );
     }
   });
@@ -121,7 +121,7 @@ describe('the static codec', () => {
           }
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 10 },
     );
   });
 

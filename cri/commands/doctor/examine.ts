@@ -4,17 +4,8 @@ import { ExitWatcher } from '../../../native/exits.ts';
 import { run } from '../../../native/run.ts';
 import { findExecutable } from '../../../native/spawn.ts';
 import type { Config } from '../../config/schema.ts';
+import type { Finding } from './finding.ts';
 import { probeHandlers } from './handlers.ts';
-
-/** One thing that was looked at. */
-export interface Finding {
-  /** `bad`: pods cannot run without it. `note`: something will not work. */
-  state: 'good' | 'note' | 'bad';
-  what: string;
-  detail: string;
-  /** The Debian package that brings it. */
-  install?: string;
-}
 
 /** pidfd, openat2, new mount API, time namespaces; overlay layers are given one by one since 6.8. */
 const MIN_KERNEL = [5, 15] as const;

@@ -8,7 +8,7 @@ import { probeRuntime } from '../../../pod/handler-probe.ts';
 import { OciDriver } from '../../../pod/oci-driver.ts';
 import { podSettings } from '../../config/pod-settings.ts';
 import type { Config } from '../../config/schema.ts';
-import type { Finding } from './examine.ts';
+import type { Finding } from './finding.ts';
 
 /** Handlers that Debian has a package for. */
 const PACKAGED = new Set(['crun', 'runc']);
