@@ -94,13 +94,11 @@ async function main(): Promise<number> {
   const missing = missingTools();
   if (missing.length > 0) throw new Error(missing.join('\n'));
   const ground = OwnGround.open();
-  const leave = async (): Promise<void> => {
-    await closeEnclosures();
-    ground.close();
-  };
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => (left ??= closeEnclosures().finally(() => ground.close()));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => {
-      note(`${signal}: cleaning up`);
+      note(`${signal}: the run is over`);
       void leave().finally(() => process.exit(130));
     });
   try {

@@ -29,7 +29,9 @@ export interface Crowd {
   stallMs: number | undefined;
 }
 
-const SETTLE_MS = 2000;
+const SETTLE_MS = 2_000;
+/** A daemon keeps for some seconds what it needed to pull the pods' image. */
+const REST_MS = 12_000;
 
 /**
  * Memory of a fresh node as its pods grow in number to those of `crowd`, one after the other. Proportional set size (smaps_rollup), so that shared pages
@@ -50,7 +52,7 @@ export async function measureCrowd(peer: Peer, crowd: number[]): Promise<Crowd> 
       const metrics = await peer.node.metrics?.();
       // The first page, without pods, tells of the daemon's own start.
       if (metrics !== undefined && pods > 0) stallMs = Math.max(stallMs ?? 0, longestStallMs(metrics));
-      await sleep(SETTLE_MS);
+      await sleep(pods === 0 ? REST_MS : SETTLE_MS);
       footprints.push(weigh(peer, pods));
       note(`memory: ${peer.name} ${pods} pods ${footprints.at(-1)!.pss.toFixed(1)} MiB`);
     }

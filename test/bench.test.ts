@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { LIFE_MEASURES, type LifeMeasure } from './lifecycle.ts';
-import { readOptions } from './options.ts';
-import { quantiles, type Quantiles } from './quantiles.ts';
-import type { Results } from './results.ts';
-import { renderResults, renderVerdicts } from './table.ts';
-import { verdicts } from './targets.ts';
+import { LIFE_MEASURES, type LifeMeasure } from './bench/lifecycle.ts';
+import { readOptions } from './bench/options.ts';
+import { quantiles, type Quantiles } from './bench/quantiles.ts';
+import type { Results } from './bench/results.ts';
+import { renderResults, renderVerdicts } from './bench/table.ts';
+import { verdicts } from './bench/targets.ts';
 
 function lifecycleOf(ms: number): Record<LifeMeasure, Quantiles> {
   const same = { p50: ms, p90: ms * 2, samples: 3 };
