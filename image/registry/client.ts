@@ -170,7 +170,17 @@ export class RegistryClient {
       return { url: address, answer: await this.#ask(endpoint, address, headers, signal) };
     });
     // A host that does not know ranges sends all of it again.
-    let skip = rangeStart(answer) === offset ? 0 : offset;
+    const start = rangeStart(answer);
+    let skip = start === offset ? 0 : offset;
+    const announced = answer.headers['content-length'];
+    if (announced !== undefined && start + Number(announced) !== descriptor.size) {
+      answer.body.destroy();
+      const size = start + Number(announced);
+      throw new Fault(
+        'data-loss',
+        `The blob ${descriptor.digest} has ${size} bytes, expected ${descriptor.size}`,
+      );
+    }
     for await (const chunk of bodyChunks(answer.body, url, this.#limits)) {
       signal?.throwIfAborted();
       if (skip >= chunk.length) skip -= chunk.length;
