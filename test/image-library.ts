@@ -16,7 +16,7 @@ export class ImageLibrary {
   static readonly address = `127.0.0.1:${NODE_PORT}`;
   readonly #store: string;
   readonly #front: Registry;
-  readonly #served = new Set<Registry>();
+  readonly #served = new Map<TestNode, Registry>();
 
   private constructor(store: string, front: Registry) {
     this.#store = store;
@@ -52,20 +52,20 @@ export class ImageLibrary {
     writeFileSync(file, bytes);
   }
 
-  /** Starts the node's registry. Stop it before the node is searched for leaks or removed. */
-  async serve(node: TestNode): Promise<Registry> {
+  /** Starts the node's registry, after a reboot anew. */
+  async serve(node: TestNode): Promise<void> {
+    await this.#served.get(node)?.stop();
     const registry = await startRegistry({
       store: this.#store,
       port: NODE_PORT,
       inside: (argv) => node.space.inside(argv),
     });
-    this.#served.add(registry);
-    return registry;
+    this.#served.set(node, registry);
   }
 
   /** Stops every registry and removes the images. */
   async close(): Promise<void> {
-    for (const registry of [...this.#served, this.#front]) await registry.stop();
+    for (const registry of [...this.#served.values(), this.#front]) await registry.stop();
     rmSync(this.#store, { recursive: true, force: true });
   }
 }

@@ -177,6 +177,8 @@ export class TestNode implements NodeMarks {
     }
     this.#client?.close();
     this.#client = new Client(this.socket);
+    // Connects, so that a census before the first call sees the connection's descriptor.
+    await this.#client.call('Version', {});
   }
 
   /** Power is cut for the daemon alone: SIGKILL. */

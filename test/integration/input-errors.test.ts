@@ -240,7 +240,7 @@ describe('bad input', () => {
     );
     refusesPull(
       'a registry that is not there',
-      { code: 'UNAVAILABLE', says: /RegistryUnavailable/ },
+      { code: 'UNKNOWN', says: /^RegistryUnavailable/ },
       '127.0.0.1:9/x:1',
     );
 
