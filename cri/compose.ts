@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../ground/clock.ts';
@@ -48,7 +48,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   await using parts = new AsyncDisposableStack();
   for (const directory of [config.root, config.state]) parts.use(lockDirectory(directory));
   const metrics = parts.adopt(new Metrics(version), (one) => one.close());
-  const records = parts.adopt(new RecordStore(join(config.root, 'berth.db')), (one) => one.close());
+  const records = parts.adopt(openRecords(join(config.root, 'berth.db')), (one) => one.close());
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
   const stages = stageSink(metrics, environment['BERTH_CRASH_AT']);
   const images = parts.adopt(await openImageRoom(config, records, stages, log), (one) => one.close());
@@ -98,8 +98,17 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     'The daemon is ready',
   );
+  metrics.watchLoop();
   const opened = parts.move();
   return { close: () => opened.disposeAsync() };
+}
+
+/** Opens the record store for its owner alone: records hold the environment of containers. */
+function openRecords(path: string): RecordStore {
+  // SQLite gives its other files the mode of this one.
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+  return new RecordStore(path);
 }
 
 /** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */

@@ -11,14 +11,15 @@ export interface LoopDelay {
   p99Seconds: number;
 }
 
-/** Watches how late the event loop is: a timer compares when it runs with when it should. */
+/** Watches from `start` on how late the event loop is: a timer compares when it runs with when it should. */
 export class EventLoopWatch {
   readonly #delays: RecordableHistogram = createHistogram();
-  readonly #timer: NodeJS.Timeout;
-  #expected = performance.now() + SAMPLE_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #expected = 0;
   #stalls = 0;
 
-  constructor() {
+  start(): void {
+    this.#expected = performance.now() + SAMPLE_MS;
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
   }
 

@@ -19,8 +19,8 @@ export function lockDirectory(directory: string): Disposable {
     throw new Fault('internal', `The lock of ${directory} cannot be opened`, { cause: error });
   }
   try {
-    lock.exec('BEGIN EXCLUSIVE');
-    writeFileSync(pidFile, `${process.pid}\n`);
+    // With the journal in memory the lock needs no room on the disk.
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
     if ((error as { errcode?: number }).errcode !== SQLITE_BUSY)
@@ -28,6 +28,15 @@ export function lockDirectory(directory: string): Disposable {
     throw new Fault('exists', `Another berth serve${holder(pidFile)} works on ${directory}`, {
       hint: 'stop it first, or give this one other root and state directories',
     });
+  }
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`);
+  } catch (error) {
+    // Only for the message of a second daemon: a full disk must not keep the first one from starting.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') {
+      lock.close();
+      throw error;
+    }
   }
   return { [Symbol.dispose]: () => lock.close() };
 }

@@ -67,6 +67,7 @@ describe('the metrics', () => {
   });
 
   it('count stalls of the event loop', async () => {
+    metrics.watchLoop();
     await sleep(60);
     const until = performance.now() + 80;
     while (performance.now() < until);

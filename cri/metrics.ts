@@ -52,6 +52,11 @@ export class Metrics implements StageObserver {
     this.#addLoop(registers);
   }
 
+  /** Begins to watch the event loop: when the daemon serves, for its start is one long stall. */
+  watchLoop(): void {
+    this.#loop.start();
+  }
+
   /** One call that ended, with its code by name. */
   rpc(rpc: string, code: string, seconds: number): void {
     this.#rpcs.observe({ rpc, code }, seconds);
