@@ -6,7 +6,8 @@ import type { PullProgress } from './images.ts';
 import { chainIds } from './layers/chain.ts';
 import type { ExtractLimits } from './layers/extract.ts';
 import type { LayerStore } from './layers/layer-store.ts';
-import { parseConfigBlob, type Descriptor } from './manifest.ts';
+import type { Descriptor } from './descriptor.ts';
+import { parseConfigBlob } from './manifest.ts';
 import { checkPlatform } from './platform.ts';
 
 /** An image whose documents are at hand and whose layers are still to come. */

@@ -1,7 +1,7 @@
 import { Fault } from '../ground/fault.ts';
 import { DIGEST } from './reference.ts';
 import type { ImageConfig } from './images.ts';
-import type { Platform } from './platform.ts';
+import type { Descriptor, Platform } from './descriptor.ts';
 
 /** Bounds on documents that are held in memory whole. */
 export const MAX_MANIFEST = 4 * 1024 * 1024;
@@ -21,15 +21,6 @@ const IMAGE_TYPES = new Set([MANIFEST_TYPES[1], MANIFEST_TYPES[3]]);
 /** Tar layers of the OCI specification and of Docker, also the forms that were not to be distributed. */
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:[.+]gzip|[.+]zstd)?)$/;
-
-/** OCI image specification, descriptor.md. */
-export interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-  platform: Platform | undefined;
-  annotations: Record<string, string>;
-}
 
 export interface Manifest {
   kind: 'image';

@@ -1,12 +1,5 @@
 import { Fault } from '../ground/fault.ts';
-import type { Descriptor } from './manifest.ts';
-
-/** What an image is built for, in Go's words (OCI image specification, image-index.md). */
-export interface Platform {
-  os: string;
-  architecture: string;
-  variant: string;
-}
+import type { Descriptor, Platform } from './descriptor.ts';
 
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = {
   x64: 'amd64',

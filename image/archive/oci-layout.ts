@@ -1,7 +1,8 @@
 import { Fault } from '../../ground/fault.ts';
 import { verifyDigest } from '../digest.ts';
 import type { ResolvedImage } from '../install.ts';
-import { MAX_CONFIG, MAX_MANIFEST, parseManifest, type Descriptor } from '../manifest.ts';
+import type { Descriptor } from '../descriptor.ts';
+import { MAX_CONFIG, MAX_MANIFEST, parseManifest } from '../manifest.ts';
 import { choosePlatform } from '../platform.ts';
 import { fullName, parseReference, repositoryName } from '../reference.ts';
 import type { ArchiveFile } from './archive-file.ts';

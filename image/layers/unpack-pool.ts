@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { Fault } from '../../ground/fault.ts';
+import { releaseFreeMemory } from '../../native/memory.ts';
 import type { ExtractLimits } from './extract.ts';
 import type { Reply, Request, Settlement, Unpacked } from './protocol.ts';
 
@@ -115,7 +116,8 @@ class PoolWorker {
   #watchIdle(): void {
     this.#idle = setTimeout(() => {
       this.#gone(this);
-      void this.end();
+      // A pull leaves many freed megabytes behind, which a daemon at rest does not need.
+      void this.end().then(releaseFreeMemory);
     }, IDLE_MS).unref();
   }
 
