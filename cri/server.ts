@@ -85,10 +85,10 @@ export class Server {
   async close(graceMs = 3000): Promise<void> {
     rmSync(this.#path, { force: true });
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    await Promise.race([drained, sleep(graceMs)]);
+    await atMost(graceMs, drained);
     for (const abort of this.#aborts) abort.abort(new DOMException('The daemon stops', 'AbortError'));
     this.#server.forceShutdown();
-    await Promise.race([Promise.allSettled(this.#running), sleep(graceMs)]);
+    await atMost(graceMs, Promise.allSettled(this.#running));
   }
 
   #serve(rpc: RpcDescription): void {
@@ -227,6 +227,14 @@ function reasonOf(rpc: Rpc, deadline: grpc.Deadline): DOMException {
   if (Date.now() >= Number(deadline) - DEADLINE_SLACK_MS)
     return new DOMException(`The deadline of ${rpc} passed`, 'TimeoutError');
   return new DOMException(`The caller of ${rpc} went away`, 'AbortError');
+}
+
+/** Waits for `work`, `ms` at most. The timer ends with the wait: it would hold the process. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(ms, over.signal).catch(() => undefined); // aborted: the work was done in time
+  await Promise.race([work, late]);
+  over.abort();
 }
 
 function drained(call: StreamCall, signal: AbortSignal): Promise<void> {

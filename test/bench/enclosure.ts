@@ -74,6 +74,7 @@ export class Enclosure {
   /** Ends all processes of the node and of its pods, and with them the namespaces and their mounts. */
   async close(): Promise<void> {
     if (!OPEN.delete(this)) return;
+    for (const child of this.#children) child.kill('SIGKILL');
     const marks = { holder: this.#space.pid, directory: this.directory, cgroupParent: this.cgroup };
     for (let tries = 0; tries < 200; tries++) {
       const left = processesOf(marks);
