@@ -34,7 +34,10 @@ async function endWithoutMonitor(parts: Parts, container: Container): Promise<Ex
   parts.log.warn({ container: container.id }, 'the monitor has died: ending the container');
   const wasAlive = killProcess(init.pid, init.startTime, SIG.SIGKILL);
   container.record.message ||= 'The monitor of this container died, so the container was ended';
-  if (!wasAlive) return { code: UNKNOWN_EXIT_CODE, atNs: parts.clock.nowNs() };
+  if (!wasAlive) {
+    container.record.reason ||= 'Unknown';
+    return { code: UNKNOWN_EXIT_CODE, atNs: parts.clock.nowNs() };
+  }
   await parts.exits.watch(init.pid);
   return { code: KILLED_EXIT_CODE, atNs: parts.clock.nowNs() };
 }
@@ -60,9 +63,8 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   });
 }
 
-/** The reason the kubelet shows for an exit code. */
+/** The reason the kubelet shows for an exit code that a process ended with. */
 export function exitReason(code: number, oom: boolean): string {
   if (oom && code === KILLED_EXIT_CODE) return 'OOMKilled';
-  if (code === UNKNOWN_EXIT_CODE) return 'Unknown';
   return code === 0 ? 'Completed' : 'Error';
 }

@@ -34,7 +34,7 @@ describe('exitReason', () => {
     [137, false, 'Error'],
     [137, true, 'OOMKilled'],
     [1, true, 'Error'],
-    [255, false, 'Unknown'],
+    [255, false, 'Error'],
   ] as const) {
     it(`${code}${oom ? ' with an OOM kill' : ''} is ${reason}`, () =>
       assert.equal(exitReason(code, oom), reason));

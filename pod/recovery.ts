@@ -108,6 +108,7 @@ function loadContainers(
     }
     if (rebooted || record.monitored === undefined) {
       record.message = 'The node was restarted';
+      record.reason = 'Unknown';
       recordExit(parts, container, { code: UNKNOWN_EXIT_CODE, atNs: parts.clock.nowNs() });
       continue;
     }
