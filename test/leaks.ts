@@ -130,7 +130,9 @@ function namespacesOf(node: CensusSubject): string[] {
   for (const pid of own)
     for (const fd of entryNames(`/proc/${pid}/fd`)) {
       const target = readProcLink(pid, `fd/${fd}`);
-      if (target !== undefined && NAMESPACES.includes(target.split(':[')[0]!)) note(names, target);
+      const kind = target?.split(':[')[0] ?? '';
+      if (target === undefined || !NAMESPACES.includes(kind)) continue;
+      names.set(target, pid === node.daemonPid ? `${kind} in a descriptor of the daemon` : target);
     }
   for (const mount of mountInfo(node.holder)) if (mount.fstype === 'nsfs') note(names, mount.root);
   // What a node or a daemon has for itself bears no number: both can come back with another one.

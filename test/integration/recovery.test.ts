@@ -240,8 +240,8 @@ describe('the node reboots', () => {
     await node.start();
     for (const { sandbox, container } of pods) {
       assert.equal((await sandboxStatusOf(node, sandbox)).state, SandboxState.NOTREADY);
-      const { state, exitCode, startedAt, finishedAt } = await statusOf(node, container);
-      assert.deepEqual([state, exitCode], [ContainerState.EXITED, 255]);
+      const { state, exitCode, reason, startedAt, finishedAt } = await statusOf(node, container);
+      assert.deepEqual([state, exitCode, reason], [ContainerState.EXITED, 255, 'Unknown']);
       assert.ok(finishedAt >= startedAt);
     }
     for (const name of names) await runPod(node, name.replace('before', 'after'), ['sleep', '1000']);
