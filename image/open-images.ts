@@ -42,6 +42,8 @@ export interface OpenImagesOptions {
 const DEFAULT_MAX_ENTRIES = 4_000_000;
 /** Time for the rooms above to say what they hold, before layers that nobody needs are looked for. */
 const FIRST_COLLECTION_MS = 60_000;
+/** Layers of a failed pull wait this long for its retry. */
+const KEEP_FAILED_MS = 600_000;
 
 /** Opens the image store under `root`: what a dead process left half done is thrown away. */
 export async function openImages(options: OpenImagesOptions): Promise<Images> {
@@ -75,7 +77,7 @@ class Store implements Images {
   readonly #holds = new Map<string, string[]>();
   readonly #closing = new AbortController();
   #collection: NodeJS.Immediate | undefined;
-  readonly #firstCollection: NodeJS.Timeout;
+  #laterCollection: NodeJS.Timeout | undefined;
 
   constructor(
     parts: OpenImagesOptions & {
@@ -115,11 +117,16 @@ class Store implements Images {
       table: records.table<SnapshotRecord>('snapshots'),
       removed: () => this.#collectSoon(),
     });
-    this.#firstCollection = setTimeout(() => this.#collectSoon(), FIRST_COLLECTION_MS).unref();
+    this.#collectIn(FIRST_COLLECTION_MS);
   }
 
   async pull(reference: string, { signal, ...options }: PullOptions): Promise<ImageRecord> {
-    return this.#puller.pull(reference, { ...options, signal: this.#until(signal) });
+    try {
+      return await this.#puller.pull(reference, { ...options, signal: this.#until(signal) });
+    } catch (error) {
+      this.#collectIn(KEEP_FAILED_MS);
+      throw error;
+    }
   }
 
   async load(
@@ -145,9 +152,8 @@ class Store implements Images {
   }
 
   hold(imageId: string, holder: string): void {
-    const image = this.#catalog.get(imageId);
-    if (image === undefined) throw new Fault('not-found', `The image ${imageId} is not there`);
-    this.#holds.set(holder, image.layers);
+    // An image that was removed under its container has no layers to hold but those of the container's snapshot.
+    this.#holds.set(holder, this.#catalog.get(imageId)?.layers ?? []);
   }
 
   release(holder: string): void {
@@ -161,10 +167,15 @@ class Store implements Images {
 
   async close(): Promise<void> {
     this.#closing.abort(new Fault('unavailable', 'The image store is closed'));
-    clearTimeout(this.#firstCollection);
+    clearTimeout(this.#laterCollection);
     clearImmediate(this.#collection);
     await this.#pool.close();
     await this.#trash.close();
+  }
+
+  #collectIn(ms: number): void {
+    clearTimeout(this.#laterCollection);
+    this.#laterCollection = setTimeout(() => this.#collectSoon(), ms).unref();
   }
 
   /** Once however many images and snapshots go in one turn of the event loop. */

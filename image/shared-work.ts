@@ -4,7 +4,7 @@ interface Running<T, E> {
   result: Promise<T>;
   abort: AbortController;
   callers: number;
-  listeners: Set<(event: E) => void>;
+  listeners: Set<{ tell: ((event: E) => void) | undefined }>;
 }
 
 /**
@@ -34,24 +34,26 @@ export class SharedWork<T, E = never> {
     if (running === undefined || running.abort.signal.aborted) running = this.#start(key, work);
     const { abort, listeners } = running;
     running.callers++;
-    if (caller.listener !== undefined) listeners.add(caller.listener);
+    // An object of its own: two callers may bring the same function.
+    const place = { tell: caller.listener };
+    listeners.add(place);
     try {
       return await waitOrAbort(running.result, caller.signal);
     } finally {
-      if (caller.listener !== undefined) listeners.delete(caller.listener);
+      listeners.delete(place);
       if (--running.callers === 0) abort.abort();
     }
   }
 
   #start(key: string, work: (signal: AbortSignal, tell: (event: E) => void) => Promise<T>): Running<T, E> {
     const abort = new AbortController();
-    const listeners = new Set<(event: E) => void>();
+    const listeners: Running<T, E>['listeners'] = new Set();
     const before = this.#running.get(key)?.result ?? Promise.resolve();
     const result = before
       .then(ignore, ignore)
       .then(() =>
         work(abort.signal, (event) => {
-          for (const listener of listeners) listener(event);
+          for (const { tell } of listeners) tell?.(event);
         }),
       )
       .finally(() => {

@@ -62,6 +62,15 @@ export class OverlaySnapshots implements Snapshotter {
     const record = { layers };
     this.#table.put(id, record);
     this.#records.set(id, record);
+    try {
+      this.#makeDirectories(id, layers);
+    } catch (error) {
+      this.remove(id);
+      throw error;
+    }
+  }
+
+  #makeDirectories(id: string, layers: string[]): void {
     const place = join(this.#directory, id);
     mkdirSync(place, { mode: 0o700 });
     const upper = join(place, 'fs');

@@ -220,15 +220,16 @@ export class LayerStore {
   async #settle(staged: Staged, layer: WantedLayer, signal: AbortSignal): Promise<void> {
     const { name, directory, unpacked } = staged;
     const independent = unpacked.implicit.length === 0;
+    const final = join(this.#layers, name);
     try {
       for (const chain of independent ? [] : layer.below) {
         if (!this.#records.has(chain)) await once(this.#recorded, chain, { signal });
       }
       const lower = independent ? [] : layer.below.map((chain) => this.directory(chain)).toReversed();
-      const final = join(this.#layers, name);
       await this.#pool.settle({ directory, final, implicit: unpacked.implicit, lower });
     } catch (error) {
       this.#trash.take(directory);
+      this.#trash.take(final);
       throw error;
     }
     const { bytes, inodes, root, droppedXattrs } = unpacked;

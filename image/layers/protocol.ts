@@ -10,7 +10,7 @@ export type Request =
   | { to: 'end'; job: number }
   /** Drop the job; nothing is answered. */
   | { to: 'abandon'; job: number }
-  | ({ to: 'settle'; job: number } & Settlement);
+  | { to: 'settle'; job: number; settlements: Settlement[] };
 
 /** Makes an unpacked directory durable under its final name. */
 export interface Settlement {
@@ -26,9 +26,16 @@ export interface Unpacked extends Extracted {
   diffId: string;
 }
 
+/** A Fault on its way between threads. */
+export interface Failure {
+  kind: FaultKind;
+  message: string;
+}
+
 /** What a worker answers. */
 export type Reply =
   | { from: 'consumed'; job: number; buffer: ArrayBuffer }
   | { from: 'unpacked'; job: number; layer: Unpacked }
-  | { from: 'settled'; job: number }
-  | { from: 'failed'; job: number; kind: FaultKind; message: string };
+  /** A failure for each settlement that did not work, at its place. */
+  | { from: 'settled'; job: number; failures: (Failure | undefined)[] }
+  | ({ from: 'failed'; job: number } & Failure);

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { Fault } from '../../ground/fault.ts';
 import { releaseFreeMemory } from '../../native/memory.ts';
 import type { ExtractLimits } from './extract.ts';
-import type { Reply, Request, Settlement, Unpacked } from './protocol.ts';
+import type { Failure, Reply, Request, Settlement, Unpacked } from './protocol.ts';
 
 const MAX_WORKERS = 2;
 const IDLE_MS = 10_000;
@@ -10,15 +10,20 @@ const IDLE_MS = 10_000;
 const PARCEL = 512 * 1024;
 const UNDER_WAY = 8;
 
+/** What a job is waiting for. */
 interface Job {
-  settle: (result: Unpacked | undefined) => void;
   fail: (error: Fault) => void;
-  consumed: (buffer: ArrayBuffer) => void;
+  unpacked?: (layer: Unpacked) => void;
+  settled?: (failures: (Failure | undefined)[]) => void;
+  consumed?: (buffer: ArrayBuffer) => void;
 }
 
 /** Threads that unpack layers: started when there is work, ended after some idle seconds. */
 export class UnpackPool {
   readonly #workers: PoolWorker[] = [];
+  readonly #unsettled: { settlement: Settlement; resolve: () => void; reject: (error: unknown) => void }[] =
+    [];
+  #settling = false;
   #closed = false;
 
   /** Starts a thread before its first work, while the registry is still being asked. */
@@ -31,15 +36,41 @@ export class UnpackPool {
     return new UnpackStream(this.#pick(), directory, limits, algorithm);
   }
 
-  /** See Settlement. Rejects with a Fault; the directory is then still under its first name. */
-  async settle(settlement: Settlement): Promise<void> {
-    await this.#pick().call((job) => ({ to: 'settle', job, ...settlement }));
+  /**
+   * See Settlement. Those that come while others are being settled go together: one sync of the file system serves
+   * them all. Rejects with a Fault; the directory may then be under either name.
+   */
+  settle(settlement: Settlement): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#unsettled.push({ settlement, resolve, reject });
+    if (!this.#settling) void this.#settleAll();
+    return promise;
   }
 
   /** Ends the threads; what they were doing fails. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#workers.splice(0).map((worker) => worker.end()));
+  }
+
+  async #settleAll(): Promise<void> {
+    this.#settling = true;
+    // Layers of one image are often ready in the same turn.
+    await Promise.resolve();
+    while (this.#unsettled.length > 0) {
+      const batch = this.#unsettled.splice(0);
+      try {
+        const failures = await this.#pick().settle(batch.map(({ settlement }) => settlement));
+        for (const [i, { resolve, reject }] of batch.entries()) {
+          const failure = failures[i];
+          if (failure === undefined) resolve();
+          else reject(new Fault(failure.kind, failure.message));
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#settling = false;
   }
 
   #pick(): PoolWorker {
@@ -98,8 +129,11 @@ class PoolWorker {
     this.#worker.postMessage(request, transfer);
   }
 
-  call(request: (job: number) => Request): Promise<Unpacked | undefined> {
-    return new Promise((settle, fail) => this.post(request(this.begin({ settle, fail, consumed() {} }))));
+  settle(settlements: Settlement[]): Promise<(Failure | undefined)[]> {
+    return new Promise((settled, fail) => {
+      const job = this.begin({ fail, settled });
+      this.post({ to: 'settle', job, settlements });
+    });
   }
 
   forget(job: number): void {
@@ -126,15 +160,15 @@ class PoolWorker {
     if (job === undefined) return;
     switch (reply.from) {
       case 'consumed':
-        job.consumed(reply.buffer);
+        job.consumed?.(reply.buffer);
         return;
       case 'unpacked':
         this.forget(reply.job);
-        job.settle(reply.layer);
+        job.unpacked?.(reply.layer);
         return;
       case 'settled':
         this.forget(reply.job);
-        job.settle(undefined);
+        job.settled?.(reply.failures);
         return;
       case 'failed':
         this.forget(reply.job);
@@ -168,8 +202,7 @@ export class UnpackStream {
       this.#room?.();
     });
     this.#job = worker.begin({
-      settle: (layer) =>
-        layer === undefined ? reject(new Fault('internal', 'No layer came')) : resolve(layer),
+      unpacked: resolve,
       fail: reject,
       consumed: (buffer) => this.#consumed(buffer),
     });

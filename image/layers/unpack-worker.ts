@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { Fault, messageOf } from '../../ground/fault.ts';
 import { syncfs } from '../../native/mount.ts';
 import { adoptAttributes } from './implicit.ts';
-import type { Reply, Request, Settlement } from './protocol.ts';
+import type { Failure, Reply, Request, Settlement } from './protocol.ts';
 import { UnpackJob } from './unpack-job.ts';
 
 /** The worker's side of UnpackPool: unpacks layers with synchronous file system calls, away from the event loop. */
@@ -48,32 +48,53 @@ function serve(request: Request): void {
       jobs.delete(job);
       return;
     case 'settle':
-      settle(request);
-      send({ from: 'settled', job });
+      send({ from: 'settled', job, failures: settleAll(request.settlements) });
       return;
     default:
       request satisfies never;
   }
 }
 
-/** Data first, then the name: after power loss a directory under its final name is whole. */
-function settle({ directory, final, implicit, lower }: Settlement): void {
-  adoptAttributes(directory, implicit, lower);
-  syncfs(directory);
-  fs.renameSync(directory, final);
-  const parent = fs.openSync(dirname(final), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  try {
-    fs.fsyncSync(parent);
-  } finally {
-    fs.closeSync(parent);
+/** Data first, then the names: after power loss a directory under its final name is whole. One sync serves them all. */
+function settleAll(settlements: Settlement[]): (Failure | undefined)[] {
+  const failures = settlements.map(({ directory, implicit, lower }) =>
+    failureOf(() => adoptAttributes(directory, implicit, lower)),
+  );
+  const synced = failureOf(() => syncfs(settlements[0]!.directory));
+  for (const [i, { directory, final }] of settlements.entries()) {
+    failures[i] ??= synced ?? failureOf(() => fs.renameSync(directory, final));
   }
+  const parents = new Set(settlements.map(({ final }) => dirname(final)));
+  const named = failureOf(() => parents.forEach(syncDirectory));
+  return failures.map((failure) => failure ?? named);
+}
+
+function syncDirectory(path: string): void {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function failureOf(work: () => void): Failure | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return asFailure(error);
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  return { kind: error instanceof Fault ? error.kind : 'internal', message: messageOf(error) };
 }
 
 function fail(job: number, error: unknown): void {
   jobs.get(job)?.abandon();
   jobs.delete(job);
-  const kind = error instanceof Fault ? error.kind : 'internal';
-  send({ from: 'failed', job, kind, message: messageOf(error) });
+  send({ from: 'failed', job, ...asFailure(error) });
 }
 
 function send(reply: Reply, transfer: ArrayBuffer[] = []): void {

@@ -1,5 +1,4 @@
 import { Fault } from '../../ground/fault.ts';
-import { parseJson } from '../manifest.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basicHeader, type Credentials } from './credentials.ts';
 import { placeOf, wholeBody, type Answer, type TransferLimits, type Transport } from './transport.ts';
@@ -87,9 +86,8 @@ export class Authorizer {
         `RegistryUnavailable: the token server ${placeOf(realm)} answers ${answer.status}`,
       );
     }
-    const fields = parseJson(body, 'answer of the token server') as Record<string, unknown> | null;
-    const token = fields?.['token'] ?? fields?.['access_token'];
-    if (typeof token === 'string' && token !== '') return `Bearer ${token}`;
+    const token = tokenIn(body);
+    if (token !== undefined) return `Bearer ${token}`;
     throw new Fault('unavailable', `RegistryUnavailable: the token server ${placeOf(realm)} gives no token`);
   }
 
@@ -118,5 +116,16 @@ export class Authorizer {
       headers['authorization'] = basicHeader(this.#credentials.username, this.#credentials.password);
     }
     return this.#transport.ask(url, { headers, signal });
+  }
+}
+
+function tokenIn(body: Buffer): string | undefined {
+  try {
+    const fields = JSON.parse(body.toString('utf8')) as Record<string, unknown> | null;
+    const token = fields?.['token'] ?? fields?.['access_token'];
+    return typeof token === 'string' && token !== '' ? token : undefined;
+  } catch {
+    // The parser's message would quote the answer, and with it perhaps a token.
+    return undefined;
   }
 }

@@ -72,7 +72,7 @@ export class Transport {
    */
   async ask(url: URL, ask: Ask): Promise<Answer> {
     let target = url;
-    let headers: Record<string, string> = { ...this.#host.headers, ...ask.headers };
+    let headers: Record<string, string> = { 'user-agent': 'berth', ...this.#host.headers, ...ask.headers };
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const answer = await this.#send(target, { ...ask, headers });
       if (!REDIRECTS.has(answer.status) || answer.headers.location === undefined) return answer;
