@@ -4,6 +4,8 @@ import { messageOf } from '../ground/fault.ts';
 import { sleep } from '../ground/wait.ts';
 import { umount } from '../native/mount.ts';
 import { processAlive } from '../native/pidfd.ts';
+import { killCgroup, removeCgroup } from './cgroup/kill.ts';
+import { cgroupsNamed } from './cgroup/orphans.ts';
 import { Container, type ContainerRecord } from './container.ts';
 import { recordExit, watchContainer } from './container-exit.ts';
 import { CONTAINER_DEBTS, forgetContainer, releaseContainer, releaseRuntime } from './container-release.ts';
@@ -202,6 +204,10 @@ async function sweepOrphan(parts: Parts, id: string): Promise<void> {
   for (const { name } of parts.handlers.list()) {
     if (existsSync(join(parts.paths.oci, name, id)))
       await parts.handlers.get(name)!.runtime.delete(id, { force: true });
+  }
+  for (const cgroup of cgroupsNamed(id)) {
+    await killCgroup(cgroup);
+    await removeCgroup(cgroup);
   }
   await parts.debts.payOrOwe(CONTAINER_DEBTS.rootfs, id, {});
   umount(parts.paths.shm(id));
