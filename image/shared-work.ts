@@ -1,5 +1,14 @@
 import { waitOrAbort } from '../ground/wait.ts';
 
+/** Who asks: when it leaves, and how it hears of progress. */
+export interface Caller<E> {
+  signal?: AbortSignal | undefined;
+  listener?: ((event: E) => void) | undefined;
+}
+
+/** The work itself: ended by the signal, it tells all callers what happens. */
+export type Work<T, E> = (signal: AbortSignal, tell: (event: E) => void) => Promise<T>;
+
 interface Running<T, E> {
   result: Promise<T>;
   abort: AbortController;
@@ -23,11 +32,7 @@ export class SharedWork<T, E = never> {
    * Joins or starts the work of `key`. `work` gets the signal that ends it and a function that tells all callers'
    * `listener`s. Rejects with the caller's abort reason, or with the work's error.
    */
-  async join(
-    key: string,
-    caller: { signal?: AbortSignal | undefined; listener?: ((event: E) => void) | undefined },
-    work: (signal: AbortSignal, tell: (event: E) => void) => Promise<T>,
-  ): Promise<T> {
+  async join(key: string, caller: Caller<E>, work: Work<T, E>): Promise<T> {
     caller.signal?.throwIfAborted();
     let running = this.#running.get(key);
     // Who comes while abandoned work is being taken down starts anew.
@@ -45,7 +50,22 @@ export class SharedWork<T, E = never> {
     }
   }
 
-  #start(key: string, work: (signal: AbortSignal, tell: (event: E) => void) => Promise<T>): Running<T, E> {
+  /** Like `join`, but when the work that was joined fails, the caller tries its own: it may know a better way. */
+  async joinOrRetry(key: string, caller: Caller<E>, work: Work<T, E>): Promise<T> {
+    for (;;) {
+      let own = false;
+      try {
+        return await this.join(key, caller, (signal, tell) => {
+          own = true;
+          return work(signal, tell);
+        });
+      } catch (error) {
+        if (own || caller.signal?.aborted === true) throw error;
+      }
+    }
+  }
+
+  #start(key: string, work: Work<T, E>): Running<T, E> {
     const abort = new AbortController();
     const listeners: Running<T, E>['listeners'] = new Set();
     const before = this.#running.get(key)?.result ?? Promise.resolve();

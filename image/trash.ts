@@ -101,7 +101,7 @@ export class Trash {
       if (entry.isDirectory()) await this.#deleteDirectory(child);
       else await unlink(child);
     }
-    await rmdir(path);
+    if (!this.#closed) await rmdir(path);
   }
 
   async #deleteDirectory(path: Buffer): Promise<void> {

@@ -5,6 +5,7 @@ import { lutimesNs, makedev, mknod } from '../../native/node.ts';
 import { fsetxattr, lsetxattr } from '../../native/xattr.ts';
 import type { TarEntry } from '../tar/format.ts';
 import { nameBytes, type TarSink } from '../tar/reader.ts';
+import { entryFault, join, normalPath, tooMuch } from './entry.ts';
 import { LayerTree } from './layer-tree.ts';
 
 /** Bounds against archives that unpack to more than a node can hold. */
@@ -247,44 +248,4 @@ export class LayerExtractor implements TarSink {
     this.#inodes++;
     this.#disk += Math.ceil(bytes / DISK_BLOCK) * DISK_BLOCK;
   }
-}
-
-const IRREGULAR = /(?:^|\/)\.{0,2}(?:\/|$)/;
-
-/** A path inside the layer: relative, without empty parts and dots. `..` is refused even where it would do no harm. */
-function normalPath(path: string): string {
-  if (path.includes('\0')) throw new Fault('invalid', 'its name holds a NUL byte');
-  if (path !== '' && !IRREGULAR.test(path)) return path;
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new Fault('invalid', 'its path has ".." in it');
-  return parts.join('/');
-}
-
-function join(directory: string, name: string): string {
-  return directory === '' ? name : `${directory}/${name}`;
-}
-
-function tooMuch(limit: string): Fault {
-  return new Fault('exhausted', `A layer unpacks to more than ${limit}`);
-}
-
-function entryFault(entry: TarEntry, error: unknown): Fault {
-  const name = JSON.stringify(entry.path.slice(0, 300));
-  const link =
-    entry.type === 'hardlink' ? ` (a hard link to ${JSON.stringify(entry.link.slice(0, 300))})` : '';
-  const what = `The layer's entry ${name}${link} cannot be unpacked`;
-  if (error instanceof Fault) return new Fault(error.kind, what, { cause: error });
-  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return new Fault('exhausted', what, { cause: error });
-  const fromArchive = isErrno(
-    error,
-    'ENAMETOOLONG',
-    'ENOENT',
-    'ENOTDIR',
-    'ELOOP',
-    'EINVAL',
-    'E2BIG',
-    'ERANGE',
-    'EMLINK',
-  );
-  return new Fault(fromArchive ? 'invalid' : 'internal', what, { cause: error });
 }

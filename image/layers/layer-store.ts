@@ -126,11 +126,11 @@ export class LayerStore {
     limits: ExtractLimits,
     caller: { signal?: AbortSignal; listener?: (event: LayerEvent) => void },
   ): Promise<void> {
-    await joinOrRetry(this.#byChain, layer.chainId, caller, async (signal, tell) => {
+    await this.#byChain.joinOrRetry(layer.chainId, caller, async (signal, tell) => {
       while (!this.#records.has(layer.chainId)) {
         if (this.#shareWithTwin(layer)) return;
         const inner = { signal, listener: tell };
-        const staged = await joinOrRetry(this.#byDiff, layer.diffId, inner, (innerSignal, innerTell) =>
+        const staged = await this.#byDiff.joinOrRetry(layer.diffId, inner, (innerSignal, innerTell) =>
           this.#stage(layer, limits, innerSignal, innerTell),
         );
         await this.#commit(staged, layer, signal);
@@ -260,26 +260,6 @@ export class LayerStore {
     for (const name of readdirSync(this.#ingest)) {
       this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
       this.#trash.take(join(this.#ingest, name));
-    }
-  }
-}
-
-/** Like SharedWork.join, but when the work that was joined fails, the caller tries its own: it may know a better source. */
-async function joinOrRetry<T>(
-  shared: SharedWork<T, LayerEvent>,
-  key: string,
-  caller: { signal?: AbortSignal; listener?: (event: LayerEvent) => void },
-  work: (signal: AbortSignal, tell: (event: LayerEvent) => void) => Promise<T>,
-): Promise<T> {
-  for (;;) {
-    let own = false;
-    try {
-      return await shared.join(key, caller, (signal, tell) => {
-        own = true;
-        return work(signal, tell);
-      });
-    } catch (error) {
-      if (own || caller.signal?.aborted === true) throw error;
     }
   }
 }

@@ -5,11 +5,11 @@ import { DigestCheck, digestOf, verifyDigest } from '../digest.ts';
 import type { PullAuth } from '../images.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { MANIFEST_TYPES, MAX_MANIFEST } from '../manifest.ts';
-import { repositoryName, type Reference } from '../reference.ts';
-import { Authorizer } from './authorizer.ts';
+import type { Reference } from '../reference.ts';
 import { credentialsFrom, mayReceive } from './credentials.ts';
+import { Endpoint, backoff, unavailable } from './endpoint.ts';
 import type { Capability, RegistryHost } from './hosts.ts';
-import { TransferError, Transport, bodyChunks, placeOf, wholeBody } from './transport.ts';
+import { TransferError, bodyChunks, wholeBody } from './transport.ts';
 import type { Answer, TransferLimits } from './transport.ts';
 
 /** A manifest or index as a registry gave it, verified against `digest`. */
@@ -17,12 +17,6 @@ export interface FetchedManifest {
   bytes: Buffer;
   mediaType: string;
   digest: string;
-}
-
-interface Endpoint {
-  host: RegistryHost;
-  transport: Transport;
-  authorizer: Authorizer;
 }
 
 /** This much progress clears the count of broken transfers. */
@@ -36,9 +30,7 @@ const PROGRESS = 1024 * 1024;
  */
 export class RegistryClient {
   readonly #endpoints: Endpoint[];
-  readonly #repository: string;
   readonly #registry: string;
-  readonly #name: string;
   readonly #limits: TransferLimits;
   readonly #log: Log;
   #transfers = 0;
@@ -52,17 +44,13 @@ export class RegistryClient {
     log: Log;
   }) {
     const { reference, auth, limits } = options;
-    this.#repository = reference.repository;
     this.#registry = reference.registry;
-    this.#name = repositoryName(reference);
     this.#limits = limits;
     this.#log = options.log;
+    const { registry, repository } = reference;
     this.#endpoints = options.hosts.map((host) => {
-      const transport = new Transport(host, limits);
       const credentials = credentialsFrom(mayReceive(host, auth) ? auth : undefined);
-      const { repository } = reference;
-      const authorizer = new Authorizer({ transport, limits, credentials, repository, base: host.base });
-      return { host, transport, authorizer };
+      return new Endpoint({ host, registry, repository, credentials, limits });
     });
   }
 
@@ -71,8 +59,8 @@ export class RegistryClient {
     const byDigest = tagOrDigest.includes(':');
     const headers = { accept: MANIFEST_TYPES.join(', ') };
     return this.#firstOf(byDigest ? 'pull' : 'resolve', async (endpoint) => {
-      const url = this.#url(endpoint.host, `manifests/${tagOrDigest}`);
-      const answer = await this.#ask(endpoint, url, headers, signal);
+      const url = endpoint.url(`manifests/${tagOrDigest}`);
+      const answer = await endpoint.ask(url, headers, signal);
       if (Number(answer.headers['content-length'] ?? 0) > MAX_MANIFEST) {
         answer.body.destroy();
         throw new Fault('invalid', `The manifest is larger than ${MAX_MANIFEST} bytes`);
@@ -124,7 +112,7 @@ export class RegistryClient {
 
   #closeIfUnused(): void {
     if (!this.#closed || this.#transfers > 0) return;
-    for (const { transport } of this.#endpoints) transport.close();
+    for (const endpoint of this.#endpoints) endpoint.close();
   }
 
   async *#resumed(descriptor: Descriptor, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
@@ -149,12 +137,12 @@ export class RegistryClient {
         if (!(error instanceof TransferError)) throw error;
         if (offset - sure >= PROGRESS) broken = 0;
         sure = offset;
-        if (++broken >= this.#limits.tries) throw this.#unavailable(error);
+        if (++broken >= this.#limits.tries) throw unavailable(this.#registry, error);
         this.#log.debug(
           { blob: descriptor.digest, offset, reason: error.message },
           'transfer broke, going on',
         );
-        await sleep(this.#backoff(broken), signal);
+        await sleep(backoff(broken, this.#limits), signal);
       }
     }
   }
@@ -167,8 +155,8 @@ export class RegistryClient {
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
     if (offset > 0) headers['range'] = `bytes=${offset}-`;
     const { url, answer } = await this.#firstOf('pull', async (endpoint) => {
-      const address = this.#url(endpoint.host, `blobs/${descriptor.digest}`);
-      return { url: address, answer: await this.#ask(endpoint, address, headers, signal) };
+      const address = endpoint.url(`blobs/${descriptor.digest}`);
+      return { url: address, answer: await endpoint.ask(address, headers, signal) };
     });
     // A host that does not know ranges sends all of it again.
     const start = rangeStart(answer);
@@ -204,95 +192,12 @@ export class RegistryClient {
         return await work(endpoint);
       } catch (error) {
         if (error instanceof Error && error.name === 'AbortError') throw error;
-        failure = error instanceof TransferError ? this.#unavailable(error) : error;
+        failure = error instanceof TransferError ? unavailable(this.#registry, error) : error;
         this.#log.debug({ host: endpoint.host.base.host, reason: String(failure) }, 'registry host failed');
       }
     }
     throw failure;
   }
-
-  /** One request with authentication, and with another try when the host is busy or broken. */
-  async #ask(
-    { transport, authorizer }: Endpoint,
-    url: URL,
-    headers: Record<string, string>,
-    signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    let failure: TransferError | undefined;
-    for (let tried = 1; ; tried++) {
-      let wait = this.#backoff(tried);
-      try {
-        const answer = await this.#askAuthorized(transport, authorizer, url, headers, signal);
-        if (answer.status === 200 || answer.status === 206) return answer;
-        answer.body.destroy();
-        if (answer.status !== 429 && answer.status < 500) throw this.#refused(answer.status, url);
-        wait = retryAfter(answer.headers['retry-after'], Date.now()) ?? wait;
-        failure = new TransferError(`${placeOf(url)} answers ${answer.status}`);
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!(error instanceof TransferError)) throw error;
-        failure = error;
-      }
-      if (tried >= this.#limits.tries) throw this.#unavailable(failure);
-      await sleep(Math.min(wait, this.#limits.maxBackoff), signal);
-    }
-  }
-
-  async #askAuthorized(
-    transport: Transport,
-    authorizer: Authorizer,
-    url: URL,
-    headers: Record<string, string>,
-    signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    // Twice: a token from the cache may have expired, a fresh one may still be refused.
-    for (let round = 0; ; round++) {
-      const used = authorizer.header;
-      const authorized = used === undefined ? headers : { ...headers, authorization: used };
-      const answer = await transport.ask(url, { headers: authorized, signal });
-      if (answer.status !== 401 || round === 2) return answer;
-      answer.body.resume();
-      const challenge = answer.headers['www-authenticate'] ?? '';
-      if (!(await authorizer.answer(challenge, used, signal))) return answer;
-    }
-  }
-
-  #url(host: RegistryHost, path: string): URL {
-    const url = new URL(host.base);
-    url.pathname = `${url.pathname}/${this.#repository}/${path}`;
-    // A mirror serves several registries and asks which one is meant.
-    if (!host.origin) url.searchParams.set('ns', this.#registry);
-    return url;
-  }
-
-  #backoff(tried: number): number {
-    const full = Math.min(this.#limits.backoff * 2 ** (tried - 1), this.#limits.maxBackoff);
-    return full * (0.75 + Math.random() / 2);
-  }
-
-  #unavailable(cause: TransferError): Fault {
-    return new Fault('unavailable', `RegistryUnavailable: the registry ${this.#registry} cannot be used`, {
-      cause,
-    });
-  }
-
-  #refused(status: number, url: URL): Fault {
-    if (status === 404) return new Fault('not-found', `The registry does not have ${placeOf(url)}`);
-    if (status === 401 || status === 403) {
-      return new Fault('permission', `The registry refuses access to ${this.#name} (${status})`, {
-        hint: 'check the pull secret, and that the image exists',
-      });
-    }
-    return new Fault('unavailable', `RegistryUnavailable: ${placeOf(url)} answers ${status}`);
-  }
-}
-
-/** Milliseconds of a Retry-After header (seconds or a date, RFC 9110, 10.2.3). */
-export function retryAfter(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
 function rangeStart({ status, headers }: Answer): number {
