@@ -13,6 +13,7 @@ import { removeContainer } from './container-remove.ts';
 import { newId, shortId } from './directory.ts';
 import type { Handler } from './handlers.ts';
 import { makeLogDirectory, resolveLogPath } from './log-path.ts';
+import { missingProgram } from './missing-program.ts';
 import { missingMountSource } from './mount-source.ts';
 import type { Parts } from './parts.ts';
 import { requireReady, type Sandbox } from './sandbox.ts';
@@ -165,7 +166,7 @@ async function buildContainer(
         signal,
       );
     } catch (error) {
-      throw missingMountSource(config, error) ?? error;
+      throw missingMountSource(config, error) ?? missingProgram(error) ?? error;
     }
   });
   await at.stage('commit', () => {

@@ -135,11 +135,16 @@ describe('bad input', () => {
       invalid(/seccomp/i),
       security({ seccomp: { profileType: 2, localhostRef: '/absent.json' } }),
     );
-    refuses(
-      'a command that is not in the image',
-      { code: 'INVALID_ARGUMENT', says: /\/no\/such\/program/ },
-      { command: ['/no/such/program'] },
-    );
+    for (const handler of ['crun', 'runc'])
+      for (const command of ['/no/such/program', 'nosuchprogram'])
+        it(`refuses ${command}, which is not in the image, with ${handler}`, async () => {
+          const { node } = suite;
+          const pod = podConfig(node, 'good');
+          const sandbox = await runSandbox(node, pod, handler);
+          const refusal = invalid(new RegExp(`no program "${command}"`));
+          const config = containerConfig('bad', [command]);
+          await assertRefused(node, refusal, () => createContainer(sandbox, node, config, pod));
+        });
 
     it('refuses a sandbox that is not there', async () => {
       const { node } = suite;
