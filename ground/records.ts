@@ -111,6 +111,7 @@ export function encodeRecord(value: unknown): string {
   });
 }
 
+/** Reads what `encodeRecord` wrote. Throws SyntaxError on anything else. */
 export function decodeRecord(json: string): unknown {
   return JSON.parse(json, (_key, value: unknown) => {
     if (value === null || typeof value !== 'object') return value;

@@ -19,7 +19,7 @@ export const fileSize: Rule = {
 };
 
 /** Paths that only exist on one machine. Written in parts, so that this file does not break its own rule. */
-const MACHINE_PATHS = new RegExp(['/' + 'work/', '/Users' + '/[A-Za-z]'].join('|'), 'g');
+const MACHINE_PATHS = new RegExp(['/' + 'work/[a-z]', '/Users' + '/[A-Za-z]'].join('|'), 'g');
 
 export const noMachinePaths: Rule = {
   name: 'no paths of one machine',
