@@ -1,5 +1,5 @@
-import { bind, check, lastErrno } from './libc.ts';
-import { E, ErrnoError, isErrno } from './errno.ts';
+import { bind, bindInPool, check } from './libc.ts';
+import { isErrno } from './errno.ts';
 import { O } from './fd.ts';
 
 /** epoll(7) and eventfd(2), as far as the exit watcher needs them. File descriptors of both work on every thread. */
@@ -8,10 +8,11 @@ const create1 = bind<[number]>('int epoll_create1(int flags)');
 const control = bind<[number, number, number, Buffer]>(
   'int epoll_ctl(int epfd, int op, int fd, void *event)',
 );
-const wait = bind<[number, Buffer, number, number]>(
+const wait = bindInPool<[number, Buffer, number, number]>(
   'int epoll_wait(int epfd, void *events, int size, int timeout)',
 );
 const eventfd2 = bind<[number, number]>('int eventfd(unsigned int initial, int flags)');
+const read = bind<[number, Buffer, number]>('long read(int fd, void *bytes, size_t count)');
 const write = bind<[number, Buffer, number]>('long write(int fd, const void *bytes, size_t count)');
 
 export const EPOLLIN = 1;
@@ -26,7 +27,7 @@ export function epollCreate(): number {
   return check('epoll_create1', create1(O.CLOEXEC));
 }
 
-/** Watches `fd`; `token` (u32) comes back from `epollWait`. */
+/** Watches `fd`; `token` (u32) comes back from `EpollEvents.wait`. */
 export function epollAdd(epfd: number, fd: number, events: number, token: number): void {
   check(`epoll_ctl add ${fd}`, control(epfd, EPOLL_CTL_ADD, fd, epollEvent(events, token)));
 }
@@ -44,15 +45,16 @@ function epollEvent(events: number, token: number): Buffer {
 }
 
 const ROOM = 64;
-const ready = Buffer.alloc(EVENT_SIZE * ROOM);
 
-/** Blocks this thread until something is ready; the tokens of what is. */
-export function epollWait(epfd: number, timeoutMs = -1): number[] {
-  for (;;) {
-    const count = wait(epfd, ready, ROOM, timeoutMs);
-    if (count >= 0) return Array.from({ length: count }, (_, i) => ready.readUInt32LE(i * EVENT_SIZE + 4));
-    const errno = lastErrno();
-    if (errno !== E.EINTR) throw new ErrnoError('epoll_wait', errno);
+/** The room for the answers of one epoll_wait after the other. */
+export class EpollEvents {
+  readonly #ready = Buffer.alloc(EVENT_SIZE * ROOM);
+
+  /** Waits on a thread of Node's pool until something is ready; the tokens of what is. One wait at a time. */
+  async wait(epfd: number): Promise<number[]> {
+    const count = await wait(epfd, this.#ready, ROOM, -1);
+    // What can fail is an interruption by a signal: then nothing is ready yet.
+    return Array.from({ length: Math.max(count, 0) }, (_, i) => this.#ready.readUInt32LE(i * EVENT_SIZE + 4));
   }
 }
 
@@ -69,6 +71,16 @@ export function eventfdSignal(fd: number): void {
     check(`write eventfd ${fd}`, write(fd, one, one.length));
   } catch (error) {
     // A full counter is already readable.
+    if (!isErrno(error, 'EAGAIN')) throw error;
+  }
+}
+
+/** Makes the counter unreadable again. */
+export function eventfdClear(fd: number): void {
+  try {
+    check(`read eventfd ${fd}`, read(fd, Buffer.alloc(8), 8));
+  } catch (error) {
+    // Nobody had signalled it.
     if (!isErrno(error, 'EAGAIN')) throw error;
   }
 }

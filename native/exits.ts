@@ -1,6 +1,14 @@
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { EPOLLIN, EPOLLONESHOT, epollAdd, epollCreate, epollRearm, eventfd, eventfdSignal } from './epoll.ts';
+import {
+  EPOLLIN,
+  EPOLLONESHOT,
+  epollAdd,
+  epollCreate,
+  EpollEvents,
+  epollRearm,
+  eventfd,
+  eventfdClear,
+  eventfdSignal,
+} from './epoll.ts';
 import { isErrno } from './errno.ts';
 import { closeFd, OwnedFd } from './fd.ts';
 import { pidfdOpen } from './pidfd.ts';
@@ -8,6 +16,7 @@ import { peekEnded, reap, type ExitStatus } from './wait.ts';
 
 export type { ExitStatus } from './wait.ts';
 
+const WAKE_TOKEN = 0;
 const GONE: ExitStatus = { code: undefined, signal: undefined };
 
 interface Watch {
@@ -19,49 +28,38 @@ interface Watch {
 }
 
 /**
- * Tells when processes end. One thread sleeps in epoll_wait over their pidfds (a pidfd becomes readable when its
- * process has ended, pidfd_open(2)); the main thread adds pidfds to the same epoll, and reaps. The event loop is
- * never blocked, and the watcher keeps the process alive only while something is watched.
+ * Tells when processes end. One thread of Node's pool sleeps in epoll_wait over their pidfds (a pidfd becomes readable
+ * when its process has ended, pidfd_open(2)); the main thread adds pidfds to the same epoll, and reaps. The event loop
+ * is never blocked. The thread is taken from the pool while something is watched, and only then is this process kept
+ * alive. (A worker thread for it costs 7 MB; who runs this for long gives the pool one thread more.)
  */
 export class ExitWatcher {
   readonly #epfd: number;
   readonly #wake: number;
-  readonly #worker: Worker;
+  readonly #events = new EpollEvents();
   readonly #byPid = new Map<number, Watch>();
   readonly #byToken = new Map<number, Watch>();
   #lastToken = 0;
+  /** The running wait of the pool's thread. */
+  #waiting: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   // A process that exits joins its threads first: without this, one that sleeps in epoll_wait would hold it for ever.
   readonly #atExit = (): void => eventfdSignal(this.#wake);
 
-  private constructor(epfd: number, wake: number, worker: Worker) {
+  private constructor(epfd: number, wake: number) {
     this.#epfd = epfd;
     this.#wake = wake;
-    this.#worker = worker;
-    worker.on('message', (tokens: number[]) => {
-      for (const token of tokens) this.#ready(token);
-    });
     process.on('exit', this.#atExit);
-    worker.unref();
   }
 
-  /** Starts the thread. */
+  /** Makes a watcher. */
   static async start(): Promise<ExitWatcher> {
     using undo = new DisposableStack();
     const epfd = undo.use(new OwnedFd(epollCreate())).fd;
     const wake = undo.use(new OwnedFd(eventfd())).fd;
-    epollAdd(epfd, wake, EPOLLIN, 0);
-    const worker = new Worker(new URL('./exits-worker.ts', import.meta.url), {
-      name: 'exits',
-      workerData: { epfd },
-      // Flags of this process, such as --input-type, may make no sense for a thread.
-      execArgv: [],
-      // What a thread that only waits needs; the defaults reserve more.
-      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
-    });
-    await once(worker, 'message');
+    epollAdd(epfd, wake, EPOLLIN, WAKE_TOKEN);
     undo.move();
-    return new ExitWatcher(epfd, wake, worker);
+    return new ExitWatcher(epfd, wake);
   }
 
   /** How many processes are watched just now. */
@@ -95,7 +93,7 @@ export class ExitWatcher {
     }
     this.#byPid.set(pid, watch);
     this.#byToken.set(watch.token, watch);
-    this.#worker.ref();
+    this.#waiting ??= this.#wait();
     return promise;
   }
 
@@ -114,7 +112,7 @@ export class ExitWatcher {
     return orphans;
   }
 
-  /** Ends the thread and forgets what is watched. */
+  /** Gives the thread back and forgets what is watched. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -122,15 +120,25 @@ export class ExitWatcher {
 
   async #close(): Promise<void> {
     process.off('exit', this.#atExit);
-    const ended = once(this.#worker, 'exit');
-    this.#worker.ref();
-    eventfdSignal(this.#wake);
-    await ended;
-    for (const watch of this.#byPid.values()) closeFd(watch.pidfd);
+    const left = [...this.#byPid.values()];
     this.#byPid.clear();
     this.#byToken.clear();
+    eventfdSignal(this.#wake);
+    await this.#waiting;
+    for (const watch of left) closeFd(watch.pidfd);
     closeFd(this.#epfd);
     closeFd(this.#wake);
+  }
+
+  /** Waits on the pool's thread as long as something is watched. */
+  async #wait(): Promise<void> {
+    while (this.#byPid.size > 0) {
+      for (const token of await this.#events.wait(this.#epfd)) {
+        if (token === WAKE_TOKEN) eventfdClear(this.#wake);
+        else this.#ready(token);
+      }
+    }
+    this.#waiting = undefined;
   }
 
   #nextToken(): number {
@@ -151,7 +159,8 @@ export class ExitWatcher {
     this.#byToken.delete(token);
     this.#byPid.delete(watch.pid);
     closeFd(watch.pidfd);
-    if (this.#byPid.size === 0) this.#worker.unref();
+    // Nothing is left to wait for: the pool gets its thread back.
+    if (this.#byPid.size === 0) eventfdSignal(this.#wake);
     watch.resolve(result === 'gone' ? GONE : result);
   }
 }

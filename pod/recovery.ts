@@ -46,7 +46,13 @@ export function recover(parts: Parts, rebooted: boolean): { ready: Promise<void>
 
   const ready = (async () => {
     await parts.network.gc(liveNetworks(parts, halfSandboxes));
-    await Promise.race([Promise.all(unfinished), sleep(SETTLE_MS)]);
+    const settled = new AbortController();
+    await Promise.race([
+      Promise.all(unfinished).then(() => settled.abort()),
+      sleep(SETTLE_MS, settled.signal).catch(() => {
+        // Settled in time.
+      }),
+    ]);
   })();
   const cleaning = ready.then(async () => {
     for (const step of background) {
