@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { E, ErrnoError } from './errno.ts';
 import { bind, check, lastErrno } from './libc.ts';
 
@@ -28,11 +28,16 @@ const pair = bind<[number, number, number, number[]]>(
 );
 const memfdCreate = bind<[string, number]>('int memfd_create(const char *name, unsigned int flags)');
 
+const fcntl = bind<[number, number, number]>('int fcntl(int fd, int command, int argument)');
 const poll = bind<[Buffer, number, number]>('int poll(void *fds, unsigned long count, int timeout)');
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+const MFD_EXEC = 0x10;
+const F_ADD_SEALS = 1033;
+const F_SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8 };
 const POLLIN = 1;
 
 /** Closes a file descriptor. Throws EBADF when it is none: that is always a mistake of the caller. */
@@ -57,6 +62,31 @@ export function socketpair(): [number, number] {
 /** An anonymous file in memory, close-on-exec. */
 export function memfd(name: string): number {
   return check('memfd_create', memfdCreate(name, MFD_CLOEXEC));
+}
+
+/**
+ * A program in memory, close-on-exec: its bytes can be executed (through /proc/<pid>/fd) and never be changed again
+ * (memfd_create(2), F_ADD_SEALS of fcntl(2)). Throws EACCES where the sysctl vm.memfd_noexec forbids that.
+ */
+export function sealedProgram(name: string, bytes: Uint8Array): number {
+  const fd = programFile(name);
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+    const seals = F_SEAL.SEAL | F_SEAL.SHRINK | F_SEAL.GROW | F_SEAL.WRITE;
+    check('fcntl F_ADD_SEALS', fcntl(fd, F_ADD_SEALS, seals));
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+function programFile(name: string): number {
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const fd = memfdCreate(name, flags | MFD_EXEC);
+  // Before Linux 6.3 there was no flag for that, and every file in memory could be executed.
+  if (fd < 0 && lastErrno() === E.EINVAL) return check('memfd_create', memfdCreate(name, flags));
+  return check('memfd_create', fd);
 }
 
 /** open(2) with O_CLOEXEC added; for flags that Node's fs does not offer, and for threads in other namespaces. */

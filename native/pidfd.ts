@@ -26,10 +26,11 @@ export function pidfdSignal(pidfd: number, signal: number): boolean {
 
 interface ProcessStat {
   state: string;
+  session: number;
   startTime: bigint;
 }
 
-/** State and start time from /proc/pid/stat (proc(5)), undefined when the process is gone. */
+/** State, session and start time from /proc/pid/stat (proc(5)), undefined when the process is gone. */
 function processStat(pid: number): ProcessStat | undefined {
   let text: string;
   try {
@@ -40,7 +41,7 @@ function processStat(pid: number): ProcessStat | undefined {
   }
   // The name of the program stands in brackets and may itself hold spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0]!, startTime: BigInt(fields[19]!) };
+  return { state: fields[0]!, session: Number(fields[3]), startTime: BigInt(fields[19]!) };
 }
 
 /**
@@ -49,6 +50,11 @@ function processStat(pid: number): ProcessStat | undefined {
  */
 export function processStartTime(pid: number): bigint | undefined {
   return processStat(pid)?.startTime;
+}
+
+/** The session that a process belongs to, by its leader's pid (setsid(2)); undefined when there is no such process. */
+export function processSession(pid: number): number | undefined {
+  return processStat(pid)?.session;
 }
 
 /** Whether the process with this pid and start time still runs. A zombie counts as dead. */

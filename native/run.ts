@@ -19,22 +19,35 @@ export interface RunResult {
   killed?: 'timeout' | 'abort';
 }
 
-export interface RunOptions extends Omit<SpawnOptions, 'fds'> {
+export interface CollectOptions {
   /** What the child reads; nothing by default. */
   stdin?: Uint8Array;
-  /** The child's file descriptors from 3 on. They stay the caller's. */
-  extraFds?: number[];
   /** Bytes a stream that are kept, 1 MiB by default. The rest is read and dropped. */
   maxOutput?: number;
-  /** After this time SIGKILL goes to its process group. None by default. */
+  /** After this time it is killed. None by default. */
   timeoutMs?: number;
   /** The same when this aborts. */
   signal?: AbortSignal;
-  /** Called with the child's pid just before its process group is killed: to kill more than that. */
-  beforeKill?: (pid: number) => void;
   /** After the exit: how long to read on while grandchildren hold the pipes, 100 by default. */
   drainMs?: number;
 }
+
+export interface RunOptions extends CollectOptions, Omit<SpawnOptions, 'fds'> {
+  /** The child's file descriptors from 3 on. They stay the caller's. */
+  extraFds?: number[];
+  /** Called with the child's pid just before its process group is killed: to kill more than that. */
+  beforeKill?: (pid: number) => void;
+}
+
+/** A child on its way. */
+export interface Started {
+  exited: Promise<ExitStatus>;
+  /** Kills it with all that belongs to it. Not called after `exited` has settled. */
+  kill(): void;
+}
+
+/** Starts a child with these standard streams, which stay the caller's. */
+export type Start = (stdin: number, stdout: number, stderr: number) => Started;
 
 const DEFAULT_MAX_OUTPUT = 1024 * 1024;
 const DEFAULT_DRAIN_MS = 100;
@@ -46,16 +59,28 @@ const DEFAULT_DRAIN_MS = 100;
  * Rejects with the signal's reason when that has aborted before the start, with ErrnoError when the child cannot be
  * started.
  */
-export async function run(exits: ExitWatcher, options: RunOptions): Promise<RunResult> {
+export function run(exits: ExitWatcher, options: RunOptions): Promise<RunResult> {
+  return collect(options, (...streams) => {
+    const fds = [...streams, ...(options.extraFds ?? [])];
+    const pid = spawn({ ...options, fds, setpgroup: true });
+    const kill = (): void => {
+      options.beforeKill?.(pid);
+      killGroup(pid);
+    };
+    return { exited: exits.watch(pid), kill };
+  });
+}
+
+/** As `run`, for a child that is started in another way. Rejects with what `start` throws. */
+export async function collect(options: CollectOptions, start: Start): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const child = start(exits, options);
+  const { child, stdout, stderr } = startWithPipes(options, start);
   let killed: RunResult['killed'];
   let over = false;
   const kill = (why: 'timeout' | 'abort'): void => {
     if (over) return;
     killed ??= why;
-    options.beforeKill?.(child.pid);
-    killGroup(child.pid);
+    child.kill();
   };
   const onAbort = (): void => kill('abort');
   const timer =
@@ -69,25 +94,24 @@ export async function run(exits: ExitWatcher, options: RunOptions): Promise<RunR
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);
   }
-  await drain([child.stdout, child.stderr], options.drainMs ?? DEFAULT_DRAIN_MS);
+  await drain([stdout, stderr], options.drainMs ?? DEFAULT_DRAIN_MS);
   return {
     code: status.code ?? 128 + (status.signal ?? 127),
     signal: status.signal,
-    stdout: child.stdout.take(),
-    stderr: child.stderr.take(),
-    truncated: child.stdout.truncated || child.stderr.truncated,
+    stdout: stdout.take(),
+    stderr: stderr.take(),
+    truncated: stdout.truncated || stderr.truncated,
     killed,
   };
 }
 
 interface Running {
-  pid: number;
-  exited: Promise<ExitStatus>;
+  child: Started;
   stdout: OutputPipe;
   stderr: OutputPipe;
 }
 
-function start(exits: ExitWatcher, options: RunOptions): Running {
+function startWithPipes(options: CollectOptions, start: Start): Running {
   const theirs: number[] = [];
   const ours: number[] = [];
   const max = options.maxOutput ?? DEFAULT_MAX_OUTPUT;
@@ -99,11 +123,9 @@ function start(exits: ExitWatcher, options: RunOptions): Running {
       theirs.push(write);
     }
     const [out, err] = theirs.slice(-2) as [number, number];
-    const fds = [stdin, out, err, ...(options.extraFds ?? [])];
-    const pid = spawn({ ...options, fds, setpgroup: true });
-    const exited = exits.watch(pid);
+    const child = start(stdin, out, err);
     const [stdout, stderr] = ours.splice(0).map((fd) => new OutputPipe(fd, max)) as [OutputPipe, OutputPipe];
-    return { pid, exited, stdout, stderr };
+    return { child, stdout, stderr };
   } finally {
     for (const fd of [...theirs, ...ours]) closeFd(fd);
   }

@@ -2,7 +2,7 @@ import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
 import type { ContainerState } from './pods.ts';
-import type { OciProcess } from './spec/oci-spec.ts';
+import type { CommandTemplate } from './exec/template.ts';
 
 /**
  * A container's life. Only `ContainerRecord.phase` is stored.
@@ -67,8 +67,8 @@ export class Container {
   starting: Promise<void> | undefined;
   removing: Promise<void> | undefined;
   stop: StopInFlight | undefined;
-  /** The process part of its OCI specification, read once for the first exec. */
-  process: OciProcess | undefined;
+  /** What a command inside it is made from, read once for the first exec. */
+  template: CommandTemplate | undefined;
   /** Running ExecSync calls, to count and to refuse after the end. */
   execs = 0;
 

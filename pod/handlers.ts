@@ -3,11 +3,12 @@ import type { OciRuntime } from './oci-runtime.ts';
 import type { HandlerStatus } from './pods.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
 
-/** A runtime handler: an OCI runtime, and who makes its sandboxes. */
+/** A runtime handler: an OCI runtime, who makes its sandboxes, and who takes commands into its containers. */
 export interface Handler {
   status: HandlerStatus;
   runtime: OciRuntime;
   maker: SandboxMaker;
+  exec: 'inprocess' | 'oci';
 }
 
 /** The handlers of this node, as they were found at start. */

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock } from '../ground/clock.ts';
 import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
@@ -143,7 +143,7 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
   // Made here once, so that the probes do not take it away from each other.
   const cgroup = createPodCgroup(settings.cgroupParent);
   const handlers = await Promise.all(
-    Object.entries(settings.handlers).map(async ([name, { path, sandbox }]): Promise<Handler> => {
+    Object.entries(settings.handlers).map(async ([name, { path, sandbox, exec }]): Promise<Handler> => {
       const runtime = new OciDriver({
         name,
         path: findExecutable(path) ?? path,
@@ -163,11 +163,17 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
               state: join(paths.state, 'pauses'),
               cgroupsPath: (id) => containerCgroup(cgroupDriver, cgroupParent, `pause-${id}`),
             });
-      return { status: { name, path: runtime.path, isDefault: false, ...found }, runtime, maker };
+      const status = { name, path: runtime.path, isDefault: false, ...found };
+      return { status, runtime, maker, exec: exec === 'auto' ? usualExec(runtime.path) : exec };
     }),
   );
   await removePodCgroup(cgroup);
   return new Handlers(handlers, chooseDefault(handlers, settings, log));
+}
+
+/** Other runtimes may put something else around a container than namespaces and cgroups: a virtual machine. */
+function usualExec(path: string): 'inprocess' | 'oci' {
+  return ['crun', 'runc'].includes(basename(path)) ? 'inprocess' : 'oci';
 }
 
 /** The configured default when it works or was named on purpose; else the first that works. */

@@ -1,9 +1,16 @@
+export interface HandlerSettings {
+  path: string;
+  sandbox: 'inprocess' | 'oci';
+  /** Who takes commands into containers. auto: the daemon, for the runtimes whose containers it knows (crun, runc). */
+  exec: 'auto' | 'inprocess' | 'oci';
+}
+
 /** What the configuration says to the pod room, all defaults filled in. */
 export interface PodSettings {
   defaultHandler: string;
   /** Whether the configuration names the default handler: then no other takes its place. */
   defaultHandlerNamed: boolean;
-  handlers: Record<string, { path: string; sandbox: 'inprocess' | 'oci' }>;
+  handlers: Record<string, HandlerSettings>;
   conmonPath: string;
   cgroupDriver: 'cgroupfs' | 'systemd';
   /** Cgroup parent of pods whose configuration names none. */
@@ -21,7 +28,10 @@ export interface PodSettings {
 export const DEFAULT_POD_SETTINGS: PodSettings = {
   defaultHandler: 'crun',
   defaultHandlerNamed: false,
-  handlers: { crun: { path: 'crun', sandbox: 'inprocess' }, runc: { path: 'runc', sandbox: 'inprocess' } },
+  handlers: {
+    crun: { path: 'crun', sandbox: 'inprocess', exec: 'auto' },
+    runc: { path: 'runc', sandbox: 'inprocess', exec: 'auto' },
+  },
   conmonPath: 'conmon',
   cgroupDriver: 'cgroupfs',
   cgroupParent: '/berth',

@@ -59,7 +59,11 @@ describe('the configuration', () => {
     );
     assert.deepEqual([config.root, config.state, config.network.pod_cidr], ['/c', '/s', '10.1.0.0/24']);
     assert.deepEqual(Object.keys(config.runtime.handlers), ['crun', 'runc', 'kata']);
-    assert.deepEqual(config.runtime.handlers['kata'], { path: '/opt/kata', sandbox: 'inprocess' });
+    assert.deepEqual(config.runtime.handlers['kata'], {
+      path: '/opt/kata',
+      sandbox: 'inprocess',
+      exec: 'auto',
+    });
   });
 
   it('names the nearest key for one that is not there', () => {
@@ -107,7 +111,7 @@ describe('the configuration', () => {
     const after = defaultConfig();
     after.log.level = 'debug';
     after.network.bin_dirs = ['/x'];
-    after.runtime.handlers['kata'] = { path: 'kata', sandbox: 'oci' };
+    after.runtime.handlers['kata'] = { path: 'kata', sandbox: 'oci', exec: 'auto' };
     assert.deepEqual(compareConfigs(defaultConfig(), after), {
       live: ['log.level'],
       restart: ['network.bin_dirs', 'runtime.handlers'],

@@ -108,7 +108,11 @@ function applyRuntime(runtime: Config['runtime'], { handlers, ...keys }: Table):
       mistakes.push(`${at}: the name of a handler consists of small letters, digits, - and .`);
     else if (!isTable(value)) mistakes.push(`${at} has to be a table, it is ${kindOf(value)}`);
     else {
-      const handler: HandlerConfig = runtime.handlers[name] ?? { path: '', sandbox: 'inprocess' };
+      const handler: HandlerConfig = runtime.handlers[name] ?? {
+        path: '',
+        sandbox: 'inprocess',
+        exec: 'auto',
+      };
       mistakes.push(...applyKeys(HANDLER_KEYS, handler, value, `${at}.`));
       if (handler.path === '') mistakes.push(`${at}.path is missing: it names the OCI runtime`);
       runtime.handlers[name] = handler;

@@ -14,12 +14,17 @@ const HANDLER_SCHEMA = {
     'inprocess',
     'who makes the sandboxes of its pods, the daemon or the OCI runtime',
   ),
+  exec: word(
+    ['auto', 'inprocess', 'oci'],
+    'auto',
+    'who takes commands into its containers; auto: the daemon for crun and runc, else the OCI runtime',
+  ),
 };
 
 /** The handlers that are there when the configuration says nothing. */
 export const DEFAULT_HANDLERS: Record<string, HandlerConfig> = {
-  crun: { path: 'crun', sandbox: 'inprocess' },
-  runc: { path: 'runc', sandbox: 'inprocess' },
+  crun: { path: 'crun', sandbox: 'inprocess', exec: 'auto' },
+  runc: { path: 'runc', sandbox: 'inprocess', exec: 'auto' },
 };
 
 /** Every key that the configuration can have, by section; the empty section is the top of the file. */

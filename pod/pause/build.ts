@@ -1,5 +1,5 @@
-import { Assembler, type Value } from './assembler.ts';
-import { ENTRY, executable } from './elf.ts';
+import { Assembler, type Value } from '../elf/assembler.ts';
+import { ENTRY, executable } from '../elf/executable.ts';
 import { INSTRUCTION_SIZE, seccompFilter } from './seccomp-filter.ts';
 
 /**

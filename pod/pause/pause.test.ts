@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { Assembler } from './assembler.ts';
 import { pauseProgram } from './build.ts';
-import { ENTRY } from './elf.ts';
+import { ENTRY } from '../elf/executable.ts';
 import { seccompFilter } from './seccomp-filter.ts';
 
 describe('pause program', () => {
@@ -11,42 +10,6 @@ describe('pause program', () => {
     assert.equal(program.toString('latin1', 1, 4), 'ELF');
     assert.equal(program.readBigUInt64LE(24), BigInt(ENTRY));
     assert.equal(pauseProgram(), program);
-  });
-
-  it('assembles instructions as the manual encodes them', () => {
-    const asm = new Assembler(0x400000);
-    asm.label('start');
-    asm.move('rdi', 0x12345678);
-    asm.move('r10', { label: 'data' });
-    asm.copy('rdi', 'rbx');
-    asm.push('rbp');
-    asm.increment('rbx');
-    asm.testEax();
-    asm.jumpIf('negative', 'start');
-    asm.jump('data');
-    asm.data('data', Buffer.from([1]), { label: 'start' });
-    assert.equal(
-      asm.assemble().toString('hex'),
-      [
-        'bf78563412', // mov edi, 0x12345678
-        '41ba20004000', // mov r10d, 0x400020
-        '89df', // mov edi, ebx
-        '55', // push rbp
-        'ffc3', // inc ebx
-        '85c0', // test eax, eax
-        '0f88e8ffffff', // js start
-        'e903000000', // jmp data
-        '000000', // padding
-        '01',
-        '0000400000000000',
-      ].join(''),
-    );
-  });
-
-  it('refuses a label that does not stand anywhere', () => {
-    const asm = new Assembler(0);
-    asm.jump('nowhere');
-    assert.throws(() => asm.assemble(), /nowhere/);
   });
 
   it('filters calls', () => {

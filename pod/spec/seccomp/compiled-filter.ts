@@ -8,7 +8,7 @@ const CRUN_ANNOTATION = 'run.oci.seccomp_bpf_data';
 /** A node's pods ask for a handful of capability sets; each filter is about 10 KiB. */
 const MAX_CACHED = 64;
 
-const cache = new Map<string, string>();
+const cache = new Map<string, Buffer>();
 
 /**
  * The specification with its system call filter compiled, for crun, which otherwise compiles it anew for every
@@ -19,24 +19,27 @@ const cache = new Map<string, string>();
  * The first use of a profile blocks the thread for about 20 ms, later ones find it in the cache.
  */
 export function withCompiledFilter(spec: OciSpec): OciSpec {
-  const filter = spec.linux.seccomp === undefined ? undefined : compiled(spec.linux.seccomp);
+  const filter = spec.linux.seccomp === undefined ? undefined : compiledFilter(spec.linux.seccomp);
   if (filter === undefined) return spec;
-  return { ...spec, annotations: { ...spec.annotations, [CRUN_ANNOTATION]: filter } };
+  return { ...spec, annotations: { ...spec.annotations, [CRUN_ANNOTATION]: filter.toString('base64') } };
 }
 
 /** Compiles the filter of a container that asks for nothing special, before the first one does. */
 export function prepareDefaultFilter(arch: string, granted: readonly string[]): void {
-  compiled(defaultSeccompProfile(arch, granted));
+  compiledFilter(defaultSeccompProfile(arch, granted));
 }
 
-/** The filter's program in base64; undefined when it is not for us to compile. */
-function compiled(profile: OciSeccomp): string | undefined {
+/**
+ * The filter as the kernel takes it, `struct sock_filter` after `struct sock_filter`; undefined when it is not for us to
+ * compile (see `withCompiledFilter`). The caller does not change it.
+ */
+export function compiledFilter(profile: OciSeccomp): Buffer | undefined {
   const source = filterSource(profile);
   if (source === undefined || !haveLibseccomp()) return undefined;
   const key = JSON.stringify(profile);
   const known = cache.get(key);
   if (known !== undefined) return known;
-  const filter = compileFilter(source).toString('base64');
+  const filter = compileFilter(source);
   const oldest = cache.keys().next();
   if (cache.size >= MAX_CACHED && !oldest.done) cache.delete(oldest.value);
   cache.set(key, filter);

@@ -1,6 +1,6 @@
 /**
- * As much of an assembler for x86-64 as pause needs. Each method appends one instruction; labels may be used before
- * they stand. Encodings are from Intel's manual, volume 2.
+ * As much of an assembler for x86-64 as Berth's own programs need. Each method appends one instruction; labels may be
+ * used before they stand. Encodings are from Intel's manual, volume 2.
  */
 
 /** Register numbers as instructions encode them. The kernel's calls take rdi, rsi, rdx, r10, r8 and spoil rcx, r11. */
@@ -24,7 +24,7 @@ export type Register = keyof typeof REGISTER;
 export type Value = number | { label: string };
 
 const ARGUMENTS = ['rdi', 'rsi', 'rdx', 'r10', 'r8'] as const;
-const CONDITION = { zero: 0x84, negative: 0x88, positive: 0x8f } as const;
+const CONDITION = { zero: 0x84, notZero: 0x85, negative: 0x88, positive: 0x8f } as const;
 
 /** Code and data in the making. */
 export class Assembler {
@@ -57,6 +57,24 @@ export class Assembler {
     this.#emit(0x89, 0xc0 | (REGISTER[from] << 3) | REGISTER[to]);
   }
 
+  /** Sets a whole register to the four bytes at a label. */
+  loadAt(register: Register, label: string): void {
+    this.#rex(register);
+    this.#emit(0x8b, 0x04 | ((REGISTER[register] & 7) << 3), 0x25);
+    this.#word({ label }, false);
+  }
+
+  /** Sets a whole register to the four bytes `offset` (-128 to 127) behind the address in rbx. */
+  loadBehindRbx(register: Register, offset: number): void {
+    this.#rex(register);
+    this.#emit(0x8b, 0x43 | ((REGISTER[register] & 7) << 3), offset & 0xff);
+  }
+
+  /** Adds a number below 128 to the low half of one of the first eight registers, and clears its high half. */
+  add(register: Register, value: number): void {
+    this.#emit(0x83, 0xc0 | REGISTER[register], value);
+  }
+
   /** rsi = rsp. */
   moveStackPointerToRsi(): void {
     this.#emit(0x48, 0x89, 0xe6);
@@ -78,11 +96,22 @@ export class Assembler {
       else if (arg !== target) this.copy(target, arg);
     }
     this.move('rax', number);
+    this.enterKernel();
+  }
+
+  /** The call itself, for whom number and arguments stand in their registers already. */
+  enterKernel(): void {
     this.#emit(0x0f, 0x05);
   }
 
   compareEax(value: number): void {
     this.#emit(0x3d);
+    this.#word(value, false);
+  }
+
+  /** Compares the low half of one of the first eight registers. */
+  compare(register: Register, value: number): void {
+    this.#emit(0x81, 0xf8 | REGISTER[register]);
     this.#word(value, false);
   }
 
@@ -124,6 +153,11 @@ export class Assembler {
       bytes.writeInt32LE(relative ? place - (at + 4) : this.#base + place, at);
     }
     return bytes;
+  }
+
+  /** The prefix for the upper registers as the one that is written. */
+  #rex(register: Register): void {
+    if (REGISTER[register] >= 8) this.#emit(0x44);
   }
 
   #emit(...bytes: number[]): void {

@@ -1,0 +1,59 @@
+import { DATA, callProgram } from './interpreter.ts';
+
+/** What follows from the kernel's answer; `interpreter.ts` draws it. */
+export type CallKind = 'try' | 'must' | 'gate' | 'fork' | 'exec';
+
+/** A system call as the program makes it: numbers and addresses below 2^32. */
+export interface Call {
+  kind: CallKind;
+  number: number;
+  args: readonly number[];
+  /** What cannot be done when it fails: `join the cgroup`. */
+  what: string;
+}
+
+/** A list of system calls in the making, with the data that they point to. */
+export class CallList {
+  readonly calls: Call[] = [];
+  readonly #data: Buffer[] = [];
+  #size = 0;
+
+  get dataSize(): number {
+    return this.#size;
+  }
+
+  /** Appends a call of at most five arguments. */
+  add(kind: CallKind, what: string, number: number, ...args: number[]): void {
+    this.calls.push({ kind, what, number, args });
+  }
+
+  /** The address of these bytes in the program. */
+  bytes(bytes: Uint8Array): number {
+    const address = DATA + this.#size;
+    const padding = -bytes.length & 7;
+    this.#data.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), Buffer.alloc(padding));
+    this.#size += bytes.length + padding;
+    return address;
+  }
+
+  /** The address of a C string. */
+  text(text: string): number {
+    return this.bytes(Buffer.from(`${text}\0`));
+  }
+
+  /** The address of C strings in a row that ends with a null pointer: argv, envp. */
+  texts(texts: readonly string[]): number {
+    const addresses = texts.map((text) => BigInt(this.text(text)));
+    return this.bytes(new Uint8Array(new BigUint64Array([...addresses, 0n]).buffer));
+  }
+
+  /** The address of 32-bit numbers in a row. */
+  words(...words: number[]): number {
+    return this.bytes(new Uint8Array(new Uint32Array(words).buffer));
+  }
+
+  /** The finished executable. */
+  program(): Buffer {
+    return callProgram(this.calls, Buffer.concat(this.#data));
+  }
+}

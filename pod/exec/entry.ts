@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLONE } from '../../native/namespaces.ts';
+import { DEFAULT_PATH } from '../../native/spawn.ts';
+import { controllerDirectory, cgroupDirectories, nodeHierarchy } from '../cgroup/hierarchy.ts';
+import { CAPABILITIES } from '../spec/capabilities.ts';
+import type { OciCapabilities, OciProcess } from '../spec/oci-spec.ts';
+import { CallList } from './call-list.ts';
+import { REPORT_FD } from './interpreter.ts';
+
+/**
+ * The entry: the program that takes a command into a running container. It is two processes after each other:
+ *
+ * ```
+ * outer (born beside the daemon): undumpable -> own session keyring -> oom_score_adj -> the container's cgroup
+ *        -> all of the container's namespaces at once -> let go of everything -> fork a sibling, report its pid, end
+ * inner (born in the container): pids cgroup -> nothing open but the standard streams and the report
+ *        -> session, cwd, umask, groups -> bounding set, user, capabilities -> wait until the daemon watches
+ *        -> system call filter -> execve
+ * ```
+ *
+ * What keeps the container's processes away from it while it has more power than they:
+ *
+ * - Until the fork it is not in the container's PID namespace, so no /proc of the container shows it. The daemon itself
+ *   never enters anything: neither its threads nor a child that still shares its memory are ever seen from inside.
+ * - It is undumpable from the first call on: without CAP_SYS_PTRACE in the node's user namespace nobody may trace it,
+ *   read its memory or its files under /proc (ptrace(2), PTRACE_MODE_READ). A container that was given that capability,
+ *   or the node's PID namespace, is as close to the node with any runtime.
+ * - A tracer needs every capability that it has, too (the same page): also a process of the same user has fewer.
+ * - Its executable is a sealed memfd: nobody can write to it through /proc/<pid>/exe, which is how a container took
+ *   over its runtime in CVE-2019-5736. It holds the command, the environment and the filter of this very container.
+ * - When the inner process begins nothing of the node is open but its standard streams, the report (a socket) and the
+ *   one file that moves it into the pids cgroup, which it closes with its second call. The current directory is the
+ *   container's root by the change of the mount namespace; `cwd` is resolved only after everything is closed, so no
+ *   /proc/self/fd/<n> leads out (CVE-2024-21626).
+ * - The capabilities that nobody asked for are gone before it waits. CAP_SYS_ADMIN stays until the filter is in place
+ *   where no_new_privs is not set, because the kernel asks for one of the two.
+ */
+export interface EntryOrder {
+  /** The container's process with the command as `args`. Strings hold no NUL. */
+  process: OciProcess;
+  /** `struct sock_filter` after `struct sock_filter`, for a container with a system call filter. */
+  filter: Buffer | undefined;
+  cgroupPath: string;
+  containerId: string;
+}
+
+/** File descriptors that the entry is started with; 0 to 2 are the command's own. */
+export const ENTRY_FD = { report: REPORT_FD, program: 4, container: 5 } as const;
+
+/** Numbers of x86-64, from asm/unistd_64.h. */
+const SYS = {
+  read: 0,
+  write: 1,
+  open: 2,
+  close: 3,
+  clone: 56,
+  execve: 59,
+  fcntl: 72,
+  chdir: 80,
+  fchown: 93,
+  umask: 95,
+  setsid: 112,
+  setgroups: 116,
+  setresuid: 117,
+  setresgid: 119,
+  capset: 126,
+  prctl: 157,
+  keyctl: 250,
+  setns: 308,
+  seccomp: 317,
+  close_range: 436,
+};
+const PR = {
+  SET_DUMPABLE: 4,
+  SET_KEEPCAPS: 8,
+  SET_NAME: 15,
+  CAPBSET_DROP: 24,
+  SET_NO_NEW_PRIVS: 38,
+  CAP_AMBIENT: 47,
+};
+const PR_CAP_AMBIENT_RAISE = 2;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+const SECCOMP_SET_MODE_FILTER = 1;
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+const O_WRONLY = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const SIGCHLD = 17;
+const CLONE_PARENT = 0x8000;
+const INSTRUCTION_SIZE = 8;
+const UMASK = 0o022;
+const EVERYTHING = 0xffffffff;
+
+/** The file descriptor that the next open gives: the kernel takes the lowest free one (open(2)). */
+const PIDS_FD = 6;
+
+const ALL_NAMESPACES =
+  CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID | CLONE.NEWNET;
+
+/** What the entry does for this order. */
+export function entryCalls(order: EntryOrder): CallList {
+  const list = new CallList();
+  outside(list, order);
+  enter(list, order);
+  inside(list, order);
+  run(list, order.process);
+  return list;
+}
+
+/** What is done while the node's files are in sight. */
+function outside(list: CallList, { process, cgroupPath, containerId }: EntryOrder): void {
+  list.add('must', 'become undumpable', SYS.prctl, PR.SET_DUMPABLE, 0, 0, 0, 0);
+  list.add('must', 'close the report', SYS.fcntl, ENTRY_FD.report, F_SETFD, FD_CLOEXEC);
+  list.add('try', 'take a name', SYS.prctl, PR.SET_NAME, list.text('berth-exec'), 0, 0, 0);
+  // Else it would have the keys of the daemon's session. runc's name: there the container's keyring itself is found.
+  const keyring = list.text(`_ses.${containerId}`);
+  list.add('try', 'leave the session keyring', SYS.keyctl, KEYCTL_JOIN_SESSION_KEYRING, keyring);
+  const hierarchy = nodeHierarchy();
+  const pids = controllerDirectory(hierarchy, 'pids', cgroupPath);
+  const self = list.text('0');
+  let file = PIDS_FD;
+  if (pids !== undefined) {
+    // Used after the fork: a container that is at its limit can then still be looked into, as a process may be moved
+    // where none may be born (cgroups v1, pids).
+    list.add('must', 'open its pids cgroup', SYS.open, list.text(join(pids, 'tasks')), O_WRONLY);
+    file++;
+  }
+  const write = (what: string, path: string, value: number, size: number): void => {
+    list.add('must', what, SYS.open, list.text(path), O_WRONLY);
+    list.add('must', what, SYS.write, file, value, size);
+    list.add('must', what, SYS.close, file);
+  };
+  // A process of one thread that moves itself by `tasks` does not take the kernel's lock for all (see inCgroup).
+  for (const directory of cgroupDirectories(hierarchy, cgroupPath))
+    if (directory !== pids) write('join its cgroup', join(directory, 'tasks'), self, 1);
+  const score = String(process.oomScoreAdj);
+  write('set oom_score_adj', '/proc/self/oom_score_adj', list.text(score), score.length);
+}
+
+/** From the node into the container. */
+function enter(list: CallList, { cgroupPath }: EntryOrder): void {
+  list.add('must', 'join its namespaces', SYS.setns, ENTRY_FD.container, ALL_NAMESPACES);
+  list.add('must', 'close a file', SYS.close, ENTRY_FD.container);
+  list.add('must', 'close a file', SYS.close, ENTRY_FD.program);
+  // A sibling: the daemon is the parent that waits for it.
+  list.add('fork', 'fork', SYS.clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  if (controllerDirectory(nodeHierarchy(), 'pids', cgroupPath) !== undefined)
+    list.add('must', 'join its pids cgroup', SYS.write, PIDS_FD, list.text('0'), 1);
+  list.add('must', 'close all files', SYS.close_range, ENTRY_FD.report + 1, EVERYTHING, 0);
+}
+
+/** Everything that makes a process one of the container's; the order is crun's wherever it matters. */
+function inside(list: CallList, { process, filter }: EntryOrder): void {
+  const { user, capabilities } = process;
+  list.add('must', 'lead a session', SYS.setsid);
+  list.add('must', `change to the directory ${process.cwd}`, SYS.chdir, list.text(process.cwd));
+  list.add('must', 'set the umask', SYS.umask, UMASK);
+  // So that /dev/stdout can be opened by whoever the command runs as.
+  for (const stream of [1, 2]) list.add('must', 'own its output', SYS.fchown, stream, user.uid, user.gid);
+  const groups = user.additionalGids ?? [];
+  list.add('must', 'set its groups', SYS.setgroups, groups.length, list.words(...groups));
+  for (let capability = 0; capability <= lastCapability(); capability++) {
+    if (!capabilities.bounding.includes(CAPABILITIES[capability] ?? ''))
+      list.add('must', 'shrink the bounding set', SYS.prctl, PR.CAPBSET_DROP, capability, 0, 0, 0);
+  }
+  list.add('must', 'keep capabilities', SYS.prctl, PR.SET_KEEPCAPS, 1, 0, 0, 0);
+  list.add('must', 'become its group', SYS.setresgid, user.gid, user.gid, user.gid);
+  list.add('must', 'become its user', SYS.setresuid, user.uid, user.uid, user.uid);
+  const last = (): void => setCapabilities(list, capabilities, capabilities.permitted);
+  const early = process.noNewPrivileges || filter === undefined;
+  if (early) last();
+  else setCapabilities(list, capabilities, [...capabilities.permitted, 'CAP_SYS_ADMIN']);
+  if (process.noNewPrivileges)
+    list.add('must', 'set no_new_privs', SYS.prctl, PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  list.add('gate', 'wait for the daemon', SYS.read, REPORT_FD, 0, 1);
+  if (filter !== undefined) {
+    // struct sock_fprog: u16 length, padding, pointer.
+    const program = list.words(filter.length / INSTRUCTION_SIZE, 0, list.bytes(filter), 0);
+    list.add('must', 'install the system call filter', SYS.seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
+  }
+  if (!early) last();
+}
+
+let highest: number | undefined;
+
+/** The highest capability that the kernel knows. */
+function lastCapability(): number {
+  highest ??= Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1'));
+  return highest;
+}
+
+/** execve of each place where the command may be; the environment and the arguments as they were given. */
+function run(list: CallList, { args, env }: OciProcess): void {
+  const argv = list.texts(args);
+  const envp = list.texts(env);
+  for (const place of candidates(args[0]!, env))
+    list.add('exec', `execute ${place}`, SYS.execve, list.text(place), argv, envp);
+}
+
+/**
+ * Where a command may be, as execvp(3) looks for it: in the container's own PATH, unless it names a path. An empty
+ * entry of PATH means the current directory; an empty command is nowhere.
+ */
+export function candidates(command: string, env: readonly string[]): string[] {
+  if (command === '') return [];
+  if (command.includes('/')) return [command];
+  const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? DEFAULT_PATH;
+  return path.split(':').map((directory) => (directory === '' ? `./${command}` : `${directory}/${command}`));
+}
+
+function setCapabilities(list: CallList, sets: OciCapabilities, permitted: readonly string[]): void {
+  const effective = permitted === sets.permitted ? sets.effective : permitted;
+  const masks = [effective, permitted, sets.inheritable].map(maskOf);
+  const data = [0n, 32n].flatMap((half) => masks.map((mask) => Number((mask >> half) & 0xffffffffn)));
+  // struct __user_cap_header_struct: version, pid 0 (self); then two struct __user_cap_data_struct.
+  const header = list.words(LINUX_CAPABILITY_VERSION_3, 0);
+  list.add('must', 'set its capabilities', SYS.capset, header, list.words(...data));
+  if (permitted !== sets.permitted) return;
+  list.add('must', 'set its capabilities', SYS.prctl, PR.CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  for (const name of sets.ambient) {
+    const raise = [PR.CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAPABILITIES.indexOf(name), 0, 0];
+    list.add('must', 'set its capabilities', SYS.prctl, ...raise);
+  }
+}
+
+function maskOf(names: readonly string[]): bigint {
+  return names.reduce((mask, name) => mask | (1n << BigInt(CAPABILITIES.indexOf(name))), 0n);
+}

@@ -1,0 +1,134 @@
+import { Fault } from '../../ground/fault.ts';
+import { OwnedFd, sealedProgram, socketpair } from '../../native/fd.ts';
+import type { ExitStatus, ExitWatcher } from '../../native/exits.ts';
+import { pidfdOpen, processStartTime } from '../../native/pidfd.ts';
+import type { Started } from '../../native/run.ts';
+import { SIG } from '../../native/signals.ts';
+import { spawn } from '../../native/spawn.ts';
+import type { ProcessMark } from '../monitor.ts';
+import type { CallList } from './call-list.ts';
+import { ENTRY_FD, entryCalls, type EntryOrder } from './entry.ts';
+import { readReport } from './interpreter.ts';
+import { killCommand } from './kill-command.ts';
+import { ReportSocket } from './report.ts';
+
+/** Why a command did not run. */
+export interface EntryFailure {
+  /** What could not be done: `join its namespaces`. */
+  what: string;
+  /** 0 when the entry ended without a word. */
+  errno: number;
+  /** Whether the last step failed, the command itself: nothing stands in the way of joining the container. */
+  command: boolean;
+}
+
+/**
+ * A command on its way into a container (`entry.ts`):
+ *
+ * ```
+ * spawn entry ──► outer ──► reports the inner's pid ──► daemon watches it, opens the gate ──► command ──► exit
+ *                   └ fails: reports, ends                └ fails: reports, ends
+ * ```
+ *
+ * The gate is there so that the command's exit status cannot be lost: an unwatched child would be reaped as an orphan.
+ * When the daemon ends before that, the gate is closed and no command runs that nobody waits for.
+ */
+export class Joining implements Started {
+  readonly exited: Promise<ExitStatus>;
+  /** Known when `exited` has settled. */
+  failure: EntryFailure | undefined;
+  readonly #exits: ExitWatcher;
+  readonly #list: CallList;
+  readonly #cgroupPath: string;
+  readonly #entry: number;
+  readonly #report: ReportSocket;
+  #command: { pid: number; exited: Promise<ExitStatus> } | undefined;
+
+  /**
+   * Starts the entry, synchronously in some 0.4 ms. Throws Fault `precondition` when the container's process is gone,
+   * ErrnoError when the entry cannot be started.
+   */
+  constructor(
+    exits: ExitWatcher,
+    order: EntryOrder,
+    init: ProcessMark,
+    streams: readonly [stdin: number, stdout: number, stderr: number],
+  ) {
+    this.#exits = exits;
+    this.#list = entryCalls(order);
+    this.#cgroupPath = order.cgroupPath;
+    using container = openProcess(init);
+    using program = new OwnedFd(sealedProgram('berth-exec', this.#list.program()));
+    const [ours, theirs] = socketpair();
+    using undo = new DisposableStack();
+    undo.use(new OwnedFd(ours));
+    using report = new OwnedFd(theirs);
+    this.#entry = spawn({
+      path: `/proc/self/fd/${ENTRY_FD.program}`,
+      argv: ['berth-exec'],
+      env: [],
+      fds: [...streams, report.fd, program.fd, container.fd],
+      setpgroup: true,
+    });
+    undo.move();
+    this.#report = new ReportSocket(ours, (bytes) => this.#hear(bytes));
+    this.exited = this.#wait();
+  }
+
+  kill(): void {
+    this.#report.drain();
+    if (this.#command !== undefined) return killCommand(this.#command.pid, this.#cgroupPath);
+    // An inner process that nobody knows of yet finds the gate closed.
+    this.#report.close();
+    process.kill(this.#entry, SIG.SIGKILL);
+  }
+
+  async #wait(): Promise<ExitStatus> {
+    try {
+      const outer = await this.#exits.watch(this.#entry);
+      this.#report.drain();
+      if (this.#command !== undefined) return await this.#command.exited;
+      this.failure ??= { what: 'start', errno: 0, command: false };
+      return outer;
+    } finally {
+      this.#report.drain();
+      this.#report.close();
+    }
+  }
+
+  #hear(bytes: Buffer): void {
+    const report = readReport(bytes, this.#list.dataSize);
+    if (report.kind === 'forked') {
+      const { pid } = report;
+      const exited = this.#watch(pid);
+      // Awaited when the outer process has ended.
+      exited.catch(() => {});
+      this.#command = { pid, exited };
+      return;
+    }
+    // Behind the last call: no place where the command could be had it.
+    const { what, kind } = this.#list.calls[report.call] ?? { what: 'find the command', kind: 'exec' };
+    this.failure = { what, errno: report.errno, command: kind === 'exec' };
+  }
+
+  async #watch(pid: number): Promise<ExitStatus> {
+    try {
+      const exited = this.#exits.watch(pid);
+      this.#report.proceed();
+      return await exited;
+    } catch (error) {
+      this.#report.close();
+      throw error;
+    }
+  }
+}
+
+/** A pidfd of this very process. */
+function openProcess({ pid, startTime }: ProcessMark): OwnedFd {
+  using undo = new DisposableStack();
+  const pidfd = undo.use(new OwnedFd(pidfdOpen(pid)));
+  if (processStartTime(pid) !== startTime)
+    throw new Fault('precondition', "The container's first process is gone");
+  undo.move();
+  return pidfd;
+}

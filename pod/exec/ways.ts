@@ -1,0 +1,103 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '../../ground/fault.ts';
+import { E, ErrnoError } from '../../native/errno.ts';
+import { collect, run, type CollectOptions, type RunResult } from '../../native/run.ts';
+import type { Container } from '../container.ts';
+import { readLog } from '../oci-driver.ts';
+import { lastRuntimeError } from '../oci-runtime.ts';
+import type { Parts } from '../parts.ts';
+import type { EntryOrder } from './entry.ts';
+import { Joining, type EntryFailure } from './joining.ts';
+import { killCommand } from './kill-command.ts';
+import { commandTemplate } from './template.ts';
+import { whyByRuntime } from './way.ts';
+
+/** What became of a command. */
+export interface CommandOutcome {
+  result: RunResult;
+  /** Why it did not run at all. */
+  failure: string | undefined;
+}
+
+/** What the daemon could not do itself, said once each. */
+const complaints = new Set<string>();
+let files = 0;
+
+/**
+ * Runs a command in a container by joining its namespaces and cgroup. Resolves with undefined when that cannot be done
+ * here, and the command has not begun. Rejects with the signal's reason when that has aborted before the start.
+ */
+export async function byJoining(
+  parts: Parts,
+  container: Container,
+  command: string[],
+  options: CollectOptions,
+): Promise<CommandOutcome | undefined> {
+  if (whyByRuntime(parts, container) !== undefined) return undefined;
+  const { record } = container;
+  const { process, filter } = commandTemplate(parts, container);
+  const order: EntryOrder = {
+    process: { ...process, args: command },
+    filter: typeof filter === 'string' ? undefined : filter,
+    cgroupPath: record.cgroupPath,
+    containerId: record.id,
+  };
+  let joining: Joining | undefined;
+  const giveUp = (trouble: string): undefined => complain(parts, trouble);
+  let result: RunResult;
+  try {
+    result = await collect(options, (...streams) => {
+      joining = new Joining(parts.exits, order, record.monitored!.init, streams);
+      return joining;
+    });
+  } catch (error) {
+    if (joining !== undefined || options.signal?.aborted === true) throw error;
+    return giveUp(messageOf(error));
+  }
+  const failure = joining?.failure;
+  if (failure === undefined || result.killed !== undefined) return { result, failure: undefined };
+  if (failure.command) return { result, failure: wordsFor(failure, command[0]!) };
+  return giveUp(new ErrnoError(failure.what, failure.errno).message);
+}
+
+/** Runs a command in a container by the OCI runtime's exec. */
+export async function byRuntime(
+  parts: Parts,
+  container: Container,
+  command: string[],
+  options: CollectOptions,
+): Promise<CommandOutcome> {
+  const { record } = container;
+  const { process } = commandTemplate(parts, container);
+  const stem = join(parts.paths.bundle(record.id), `exec-${files++}`);
+  const [processFile, log] = [`${stem}.json`, `${stem}.log`];
+  writeFileSync(processFile, JSON.stringify({ ...process, args: command, terminal: false }), { mode: 0o600 });
+  try {
+    const result = await run(parts.exits, {
+      ...options,
+      ...parts.handlers.pick(record.handler).runtime.exec(record.id, processFile, log),
+      // Not the node's /dev/null: crun gives the standard streams to the command's user.
+      stdin: new Uint8Array(),
+      beforeKill: (pid) => killCommand(pid, record.cgroupPath),
+    });
+    return { result, failure: result.code === 0 ? undefined : lastRuntimeError(readLog(log)) };
+  } finally {
+    rmSync(processFile, { force: true });
+    rmSync(log, { force: true });
+  }
+}
+
+/** The runtime takes over; if it cannot do it either, its words reach the caller. */
+function complain(parts: Parts, trouble: string): undefined {
+  if (complaints.has(trouble)) return;
+  complaints.add(trouble);
+  parts.log.warn({ trouble }, 'a command could not be taken into its container; the OCI runtime does it');
+}
+
+function wordsFor({ errno }: EntryFailure, command: string): string {
+  const name = JSON.stringify(command);
+  if (errno !== E.ENOENT) return new ErrnoError(`execute ${name}`, errno).message;
+  if (command.includes('/')) return `there is no executable file ${name}, or its interpreter is missing`;
+  return `executable ${name} not found in PATH`;
+}
