@@ -17,6 +17,7 @@ import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
+import { Rest } from './rest.ts';
 import { Server } from './server.ts';
 import { StageWatch } from './stage-watch.ts';
 import { ownVersion } from './version.ts';
@@ -50,7 +51,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const metrics = parts.adopt(new Metrics(version), (one) => one.close());
   const records = parts.adopt(openRecords(join(config.root, 'berth.db')), (one) => one.close());
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
-  const stages = stageSink(metrics, environment['BERTH_CRASH_AT']);
+  const rest = parts.adopt(new Rest(), (one) => one.close());
+  const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
   const images = parts.adopt(await openImageRoom(config, records, stages, log), (one) => one.close());
   const network = parts.adopt(await openNetworkRoom(config, records, exits, log), (one) => one.close());
   await network.start();
@@ -112,10 +114,17 @@ function openRecords(path: string): RecordStore {
 }
 
 /** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */
-function stageSink(metrics: Metrics, crashAt: string | undefined): OpenPodsOptions['stages'] {
+function stageSink(metrics: Metrics, rest: Rest, crashAt: string | undefined): OpenPodsOptions['stages'] {
   const watch = new StageWatch(metrics);
-  if (crashAt === undefined || crashAt === '') return watch;
-  return { ...crashingAt(crashAt, watch), inFlight: () => watch.inFlight() };
+  const sink = crashAt === undefined || crashAt === '' ? watch : crashingAt(crashAt, watch);
+  return {
+    enter: (operation, id, stage) => sink.enter(operation, id, stage),
+    leave: (operation, id, outcome) => {
+      sink.leave(operation, id, outcome);
+      rest.postpone();
+    },
+    inFlight: () => watch.inFlight(),
+  };
 }
 
 function openImageRoom(
