@@ -16,6 +16,7 @@ export const RULES: readonly Rule[] = [
   packages.runtimeDependencies,
   packages.exactVersions,
   packages.lockWithoutAddresses,
+  packages.lockIsWhole,
   documents.requiredDocuments,
   documents.linksResolve,
   documents.commandsExist,

@@ -79,22 +79,58 @@ export const exactVersions: Rule = {
   },
 };
 
+interface Locked {
+  integrity?: string;
+  link?: boolean;
+  optional?: boolean;
+  os?: string | string[];
+  cpu?: string | string[];
+  libc?: string[];
+  optionalDependencies?: Record<string, string>;
+}
+
+function locked(tree: SourceTree): [string, Locked][] {
+  const { packages = {} } = JSON.parse(tree.text(LOCK)) as { packages?: Record<string, Locked> };
+  return Object.entries(packages).filter(([name]) => name !== '');
+}
+
+const LOCK = 'package-lock.json';
+
 export const lockWithoutAddresses: Rule = {
-  name: 'package-lock.json: no download addresses, every package with its integrity',
+  name: 'package-lock.json: no download addresses, every package that is installed with its integrity',
   check(tree) {
-    const path = 'package-lock.json';
-    const text = tree.text(path);
+    const text = tree.text(LOCK);
     const addresses = [...text.matchAll(/"resolved": "(?!file:)[^"]*"/g)].map((match) => ({
-      path,
+      path: LOCK,
       line: lineOf(text, match.index),
       message: `download address: ${match[0]}`,
     }));
-    const packages =
-      (JSON.parse(text) as { packages?: Record<string, { integrity?: string; link?: boolean }> }).packages ??
-      {};
-    const bare = Object.entries(packages)
-      .filter(([name, entry]) => name !== '' && entry.integrity === undefined && entry.link !== true)
-      .map(([name]) => ({ path, line: 0, message: `${name} has no integrity` }));
+    const bare = locked(tree)
+      .filter(([, entry]) => entry.integrity === undefined && entry.link !== true && !isForeign(entry))
+      .map(([name]) => ({ path: LOCK, line: 0, message: `${name} has no integrity` }));
     return [...addresses, ...bare];
+  },
+};
+
+/** Whether npm leaves a package out on Linux on x86_64 with glibc. */
+function isForeign({ optional, os, cpu, libc }: Locked): boolean {
+  const excludes = (wanted: string | string[] | undefined, here: string): boolean =>
+    wanted !== undefined && ![wanted].flat().includes(here);
+  return optional === true && (excludes(os, 'linux') || excludes(cpu, 'x64') || excludes(libc, 'glibc'));
+}
+
+/** `npm ci` refuses a lock file without them; `npm install` leaves them out where a registry does not have them. */
+export const lockIsWhole: Rule = {
+  name: 'package-lock.json: optional packages of other platforms have entries too',
+  check(tree) {
+    const entries = locked(tree);
+    const names = new Set(entries.map(([name]) => name));
+    return entries.flatMap(([name, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies)
+        .filter(
+          (wanted) => !names.has(`node_modules/${wanted}`) && !names.has(`${name}/node_modules/${wanted}`),
+        )
+        .map((wanted) => ({ path: LOCK, line: 0, message: `${name} wants ${wanted}, which has no entry` })),
+    );
   },
 };
