@@ -27,8 +27,9 @@ export function killCommand(pid: number, cgroupPath: string): void {
 /** Parents before children, so that what a killed one leaves cannot be replaced by its parent. */
 function processesOf(pid: number, cgroupPath: string): number[] {
   const tree = new Set([pid, ...descendants(pid).map((mark) => mark.pid)]);
-  // Sessions that one of them leads: the session that the daemon itself is in does not count.
-  const sessions = new Set([...tree].filter((member) => processSession(member) === member));
-  const session = cgroupProcesses(cgroupPath).filter((member) => sessions.has(processSession(member) ?? 0));
-  return [...new Set([...tree, ...session])];
+  const sessions = new Set([...tree].map(processSession));
+  // The runtime's own process is in the daemon's.
+  for (const none of [processSession(process.pid), undefined]) sessions.delete(none);
+  const members = cgroupProcesses(cgroupPath).filter((member) => sessions.has(processSession(member)));
+  return [...new Set([...tree, ...members])];
 }

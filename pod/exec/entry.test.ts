@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import type { OciProcess } from '../spec/oci-spec.ts';
+import { candidates, entryCalls } from './entry.ts';
+
+const PROCESS: OciProcess = {
+  terminal: false,
+  user: { uid: 0, gid: 0 },
+  args: ['true'],
+  env: [],
+  cwd: '/',
+  capabilities: {
+    bounding: ['CAP_CHOWN'],
+    effective: ['CAP_CHOWN'],
+    permitted: ['CAP_CHOWN'],
+    inheritable: [],
+    ambient: [],
+  },
+  noNewPrivileges: false,
+  oomScoreAdj: 0,
+};
+
+describe('the entry of a command', () => {
+  it('looks for a command as execvp does', () => {
+    const env = ['A=b', 'PATH=/not:/this', 'PATH=/a::/b'];
+    assert.deepEqual(candidates('x', env), ['/a/x', './x', '/b/x']);
+    assert.deepEqual(candidates('./x', env), ['./x']);
+    assert.deepEqual(candidates('/y/x', env), ['/y/x']);
+    assert.deepEqual(candidates('', env), []);
+    assert.ok(candidates('x', []).includes('/usr/bin/x'));
+  });
+
+  const order = (noNewPrivileges: boolean, filter: Buffer | undefined): string[] => {
+    const process = { ...PROCESS, noNewPrivileges };
+    const { calls } = entryCalls({ process, filter, cgroupPath: '/berth/x', containerId: 'x' });
+    return calls.map(({ what }) => what);
+  };
+
+  it('is undumpable before all else, and holds no files of the node when it looks at those of the container', () => {
+    const steps = order(true, undefined);
+    assert.equal(steps[0], 'become undumpable');
+    assert.ok(steps.indexOf('join its namespaces') < steps.indexOf('fork'));
+    assert.ok(steps.indexOf('close all files') < steps.indexOf('change to the directory /'));
+    assert.ok(steps.indexOf('set its capabilities') < steps.indexOf('wait for the daemon'));
+  });
+
+  it('installs the filter as late as it can', () => {
+    const filter = Buffer.alloc(8);
+    const late = order(true, filter);
+    assert.equal(
+      late.indexOf('install the system call filter'),
+      late.indexOf('execute /usr/local/sbin/true') - 1,
+    );
+    // Without no_new_privs the kernel asks for CAP_SYS_ADMIN, which is dropped behind it.
+    const early = order(false, filter);
+    assert.ok(early.indexOf('install the system call filter') < early.lastIndexOf('set its capabilities'));
+    assert.ok(early.indexOf('set its capabilities') < early.indexOf('wait for the daemon'));
+    assert.equal(order(false, undefined).includes('install the system call filter'), false);
+  });
+});

@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ResponseOf } from '../../cri/rpc.ts';
+import { eventually, runPod, waitForExit, type ContainerConfig, type PodConfig } from '../pods.ts';
+import { useNode } from '../use-node.ts';
+
+/** The ways into a container, by handler: joining it in process, and the runtime's exec. */
+const WAYS = ['crun', 'runc', 'crun-oci'] as const;
+const FOREVER = ['sleep', '100000'];
+const NAMESPACES = { network: 0, pid: 1, ipc: 0 };
+const SHARED_PID = { network: 0, pid: 0, ipc: 0 };
+const MIB = 1024 * 1024;
+
+describe('ExecSync', function () {
+  this.timeout(60_000);
+  const suite = useNode({
+    config: { runtime: { handlers: { 'crun-oci': { path: 'crun', exec: 'oci' } } } },
+  });
+
+  type Answer = ResponseOf<'ExecSync'>;
+  const exec = (container: string, cmd: string[], timeout = 20): Promise<Answer> =>
+    suite.node.client.call('ExecSync', { containerId: container, cmd, timeout });
+  const text = async (container: string, cmd: string[]): Promise<string> => {
+    const { stdout, stderr, exitCode } = await exec(container, cmd);
+    assert.equal(exitCode, 0, Buffer.from(stderr).toString());
+    return Buffer.from(stdout).toString();
+  };
+  const start = async (
+    name: string,
+    handler: string,
+    changes: { container?: ContainerConfig; pod?: PodConfig } = {},
+  ): Promise<string> => (await runPod(suite.node, name, FOREVER, { handler, ...changes })).container;
+  /** Command lines of the living processes inside, but for those that look: the first process here reaps nobody. */
+  const processes = async (container: string): Promise<string[]> => {
+    const lines = await text(container, ['ps', '-o', 'args']);
+    return lines
+      .trim()
+      .split('\n')
+      .slice(1)
+      .filter((line) => !line.startsWith('ps -o') && !line.startsWith('['));
+  };
+
+  for (const way of WAYS)
+    describe(`in a pod of the handler ${way}`, () => {
+      it('gives output and exit code', async () => {
+        const container = await start('codes', way);
+        const { stdout, stderr, exitCode } = await exec(container, [
+          'sh',
+          '-c',
+          'echo out; echo err >&2; exit 7',
+        ]);
+        assert.deepEqual(
+          [Buffer.from(stdout).toString(), Buffer.from(stderr).toString(), exitCode],
+          ['out\n', 'err\n', 7],
+        );
+        assert.equal((await exec(container, ['true'])).exitCode, 0);
+        assert.equal((await exec(container, ['sh', '-c', 'kill -9 $$'])).exitCode, 137);
+        assert.equal((await exec(container, ['sh', '-c', 'kill -TERM $$'])).exitCode, 143);
+        assert.equal(await text(container, ['echo', 'a b', '', 'ü€', '$x']), 'a b  ü€ $x\n');
+        assert.equal(await text(container, ['cat']), '', 'standard input is empty');
+      });
+
+      it('says why a command cannot be run', async () => {
+        const container = await start('refused', way);
+        const refusal = async (...cmd: string[]): Promise<string> => {
+          const error = await exec(container, cmd).then(
+            () => assert.fail(`${cmd[0]} ran`),
+            (reason: unknown) => reason as { code: string; details: string },
+          );
+          assert.equal(error.code, 'INVALID_ARGUMENT', error.details);
+          return error.details;
+        };
+        assert.match(await refusal('nosuch'), /nosuch.*not found in \$?PATH/);
+        await refusal('/no/such');
+        await refusal('/etc/passwd');
+        await refusal('');
+        await refusal('/');
+      });
+
+      it('leaves an orphan alone that keeps the output open', async () => {
+        const container = await start('orphan', way);
+        const begun = performance.now();
+        assert.equal(await text(container, ['sh', '-c', 'echo hi; sleep 301 &']), 'hi\n');
+        assert.ok(performance.now() - begun < 1500);
+        assert.ok((await processes(container)).includes('sleep 301'));
+        const chatty = 'while sleep 0.05; do echo still here; done';
+        await text(container, ['sh', '-c', `(${chatty}) & echo begun`]);
+        await sleep(300);
+        assert.ok(
+          (await processes(container)).some((line) => line === 'sleep 0.05' || line.includes(chatty)),
+        );
+      });
+
+      it('kills all that came from a command whose time is over', async () => {
+        const container = await start('timeout', way);
+        const before = await processes(container);
+        // A child, and a grandchild whose parent has ended.
+        const script = '(sleep 302 & exit 0); sleep 303 & sleep 304';
+        const begun = performance.now();
+        await assert.rejects(exec(container, ['sh', '-c', script], 1), { code: 'DEADLINE_EXCEEDED' });
+        assert.ok(performance.now() - begun < 2500);
+        await eventually('only the container itself is left', 3000, async () =>
+          (await processes(container)).length === before.length ? true : undefined,
+        );
+      });
+
+      it('keeps 16 MiB of what is written, and no more in memory', async () => {
+        const container = await start('flood', way);
+        const memory = (): number =>
+          Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${suite.node.pid}/status`, 'utf8'))![1]) / 1024;
+        const before = memory();
+        let peak = 0;
+        const watching = setInterval(() => (peak = Math.max(peak, memory())), 20);
+        try {
+          const { stdout, exitCode } = await exec(
+            container,
+            ['sh', '-c', 'head -c 536870912 /dev/zero; exit 5'],
+            60,
+          );
+          assert.deepEqual([stdout.length, exitCode], [16 * MIB, 5]);
+        } finally {
+          clearInterval(watching);
+        }
+        assert.ok(peak - before < 128, `grew from ${before} to ${peak} MiB`);
+      });
+
+      it('refuses a container that does not run', async () => {
+        const { container } = await runPod(suite.node, 'stopped', ['true'], { handler: way });
+        await waitForExit(suite.node, container);
+        await assert.rejects(exec(container, ['true']), { code: 'FAILED_PRECONDITION' });
+      });
+
+      it('runs 64 commands at once', async () => {
+        const container = await start('crowd', way);
+        const answers = await Promise.all(
+          Array.from({ length: 64 }, (_, i) => exec(container, ['sh', '-c', `echo ${i}; exit ${i}`])),
+        );
+        assert.deepEqual(
+          answers.map(({ stdout, exitCode }) => [Buffer.from(stdout).toString(), exitCode]),
+          answers.map((_, i) => [`${i}\n`, i]),
+        );
+        assert.equal((await processes(container)).length, 1);
+      });
+    });
+
+  it('ends with the container', async () => {
+    const container = await start('ending', 'crun');
+    const running = exec(container, ['sleep', '305']);
+    await eventually('the command runs', 3000, async () =>
+      (await processes(container)).includes('sleep 305') ? true : undefined,
+    );
+    await suite.node.client.call('StopContainer', { containerId: container, timeout: 0 });
+    assert.equal((await running).exitCode, 137);
+  });
+
+  it('looks into a container that is at its limit of processes', async () => {
+    const { container } = await runPod(suite.node, 'full', ['sh', '-c', 'sleep 306'], { handler: 'crun' });
+    const pids = readFileSync(`/proc/${await initOf(container)}/cgroup`, 'utf8').match(/pids:(.*)/)![1]!;
+    writeFileSync(`/sys/fs/cgroup/pids${pids}/pids.max`, '1');
+    assert.equal(await text(container, ['cat', '/proc/self/comm']), 'cat\n');
+    assert.doesNotMatch(suite.node.log, /could not be taken/);
+  });
+
+  /** The node's pid of a container's first process. */
+  async function initOf(container: string): Promise<number> {
+    const found = readdirSync('/proc').find((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        return (
+          readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(container) &&
+          /NSpid:\t\d+\t1\n/.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+        );
+      } catch {
+        return false; // It has ended meanwhile.
+      }
+    });
+    return Number(found);
+  }
+
+  it('leaks nothing in 500 commands', async () => {
+    const { node } = suite;
+    const container = await start('many', 'crun');
+    const census = (): object => {
+      const status = readFileSync(`/proc/${node.pid}/status`, 'utf8');
+      return {
+        fds: readdirSync(`/proc/${node.pid}/fd`).length,
+        threads: /Threads:\s+(\d+)/.exec(status)![1],
+        files: readdirSync(`${node.state}/containers/${container}`).length,
+      };
+    };
+    for (let i = 0; i < 20; i++) await exec(container, ['true']);
+    const before = census();
+    for (let i = 0; i < 20; i++)
+      await Promise.all(Array.from({ length: 25 }, () => exec(container, ['true'])));
+    await eventually('the daemon holds what it held before', 3000, () => {
+      try {
+        assert.deepEqual(census(), before);
+        return true;
+      } catch {
+        return undefined; // Asked again until the time is over.
+      }
+    }).catch(() => assert.deepEqual(census(), before));
+    assert.doesNotMatch(node.log, /could not be taken/);
+  });
+
+  const KINDS: Record<
+    string,
+    { linux: NonNullable<ContainerConfig['linux']>; pod?: PodConfig; more?: ContainerConfig }
+  > = {
+    'an ordinary one': {
+      linux: { securityContext: { namespaceOptions: NAMESPACES, seccomp: { profileType: 0 } } },
+    },
+    'one of another user': {
+      linux: {
+        securityContext: {
+          namespaceOptions: NAMESPACES,
+          runAsUser: { value: 1000 },
+          runAsGroup: { value: 1001 },
+          supplementalGroups: [4242, 4243],
+          seccomp: { profileType: 0 },
+          noNewPrivs: true,
+        },
+      },
+      more: { workingDir: '/tmp', envs: [{ key: 'TWO', value: Buffer.from('a\nb') }] },
+    },
+    'one with ambient capabilities': {
+      linux: {
+        securityContext: {
+          namespaceOptions: NAMESPACES,
+          runAsUser: { value: 1000 },
+          capabilities: {
+            addCapabilities: ['NET_ADMIN'],
+            dropCapabilities: ['ALL'],
+            addAmbientCapabilities: ['NET_BIND_SERVICE'],
+          },
+          seccomp: { profileType: 0 },
+        },
+      },
+    },
+    'a privileged one': {
+      linux: { securityContext: { namespaceOptions: NAMESPACES, privileged: true } },
+      pod: { linux: { securityContext: { namespaceOptions: NAMESPACES, privileged: true } } },
+    },
+    'one without a filter': {
+      linux: { securityContext: { namespaceOptions: NAMESPACES, seccomp: { profileType: 1 } } },
+    },
+    'one that shares the PID namespace': {
+      linux: { securityContext: { namespaceOptions: SHARED_PID, seccomp: { profileType: 0 } } },
+      pod: { linux: { securityContext: { namespaceOptions: SHARED_PID } } },
+    },
+  };
+
+  for (const [kind, { linux, pod, more }] of Object.entries(KINDS))
+    it(`makes the same process as the runtime does, in ${kind}`, async () => {
+      const { node } = suite;
+      const container: ContainerConfig = { ...more, linux: { resources: { oomScoreAdj: 500 }, ...linux } };
+      const { container: joined } = await runPod(node, 'same', FOREVER, { handler: 'crun', container, pod });
+      const facts = async (): Promise<Record<string, string>> => ({
+        status: (await text(joined, ['cat', '/proc/self/status']))
+          .split('\n')
+          .filter((line) =>
+            /^(Umask|.id|Groups|Sig|Shd|Cap|NoNew|Seccomp|NSsid|NSpgid|PPid|Cpus|Mems)/.test(line),
+          )
+          // The command's own number is another one each time; it leads its session and its group.
+          .map((line) => (/^(NSsid|NSpgid|NStgid|NSpid|Pid)/.test(line) ? line.replace(/\t.*/, '') : line))
+          .join('\n'),
+        parent: await text(joined, [
+          'sh',
+          '-c',
+          'read pid comm state parent group session rest </proc/self/stat; echo $parent',
+        ]),
+        cgroup: await text(joined, ['cat', '/proc/self/cgroup']),
+        mounts: await text(joined, ['cat', '/proc/self/mountinfo']),
+        limits: await text(joined, ['cat', '/proc/self/limits']),
+        environment: (await text(joined, ['cat', '/proc/self/environ'])).replaceAll('\0', '\n'),
+        directory: await text(joined, [
+          'sh',
+          '-c',
+          'pwd; for i in cwd root exe; do readlink /proc/self/$i; done',
+        ]),
+        namespaces: await text(joined, ['sh', '-c', 'for i in /proc/self/ns/*; do readlink $i; done']),
+        files: (await text(joined, ['ls', '/proc/self/fd'])).replaceAll('\n', ' '),
+        personality: await text(joined, ['cat', '/proc/self/personality']),
+        // Priority, niceness, and the scheduling policy.
+        schedule: (await text(joined, ['cat', '/proc/self/stat']))
+          .split(' ')
+          .filter((_, i) => [17, 18, 39, 40].includes(i))
+          .join(' '),
+        output: await text(joined, ['sh', '-c', 'echo x >/dev/stdout; id']),
+      });
+      const inProcess = await facts();
+      const restarted = await withRuntimeExec(facts);
+      assert.deepEqual(inProcess, restarted);
+      assert.equal(inProcess['files'], '0 1 2 3 ', 'ls itself has opened the fourth');
+      assert.equal(await text(joined, ['cat', '/proc/self/oom_score_adj']), '500\n');
+      assert.doesNotMatch(node.log, /could not be taken/);
+      assert.equal(statSync('/dev/null').uid, 0);
+    });
+
+  /** The same pods with the other way into them. */
+  async function withRuntimeExec<T>(work: () => Promise<T>): Promise<T> {
+    const dropIns = `${suite.node.configFile}.d`;
+    mkdirSync(dropIns);
+    writeFileSync(`${dropIns}/exec.toml`, '[runtime.handlers.crun]\nexec = "oci"\n');
+    try {
+      await suite.node.restart();
+      return await work();
+    } finally {
+      rmSync(dropIns, { recursive: true });
+      await suite.node.restart();
+    }
+  }
+
+  it('leaves to the runtime what it cannot do itself, and passes its words on', async () => {
+    const { container } = await runPod(suite.node, 'moved', FOREVER, {
+      handler: 'crun',
+      container: { workingDir: '/tmp/work' },
+    });
+    assert.equal(await text(container, ['pwd']), '/tmp/work\n');
+    assert.doesNotMatch(suite.node.log, /could not be taken/);
+    await text(container, ['rmdir', '/tmp/work']);
+    await assert.rejects(exec(container, ['pwd']), { code: 'INVALID_ARGUMENT', message: /chdir/ });
+    assert.match(suite.node.log, /change to the directory \/tmp\/work: ENOENT.*could not be taken/);
+  });
+});
