@@ -143,6 +143,15 @@ const PLANTED: [Rule, string, Record<string, string | undefined>, RegExp][] = [
     { 'package-lock.json': '{"packages":{"node_modules/x":{}}}' },
     /no integrity/,
   ],
+  [
+    packages.lockIsWhole,
+    'a package of another platform without an entry',
+    {
+      'package-lock.json':
+        '{"packages":{"node_modules/a":{"integrity":"x","optionalDependencies":{"b":"1"}}}}',
+    },
+    /node_modules\/a wants b/,
+  ],
   [documents.requiredDocuments, 'a missing document', { LICENSE: undefined }, /LICENSE:0 is missing/],
   [documents.linksResolve, 'a dead link', { 'docs/a.md': '\n[x](b.md)\n' }, /docs\/a\.md:2 no such file/],
   [
