@@ -8,6 +8,7 @@ import type { Log } from '../ground/log.ts';
 import { RecordStore } from '../ground/records.ts';
 import { openImages } from '../image/open-images.ts';
 import { ExitWatcher } from '../native/exits.ts';
+import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
 import { openNetwork } from '../network/open-network.ts';
 import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
 import type { LoadedConfig } from './config/load.ts';
@@ -51,7 +52,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const metrics = parts.adopt(new Metrics(version), (one) => one.close());
   const records = parts.adopt(openRecords(join(config.root, 'berth.db')), (one) => one.close());
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
-  const rest = parts.adopt(new Rest(), (one) => one.close());
+  const rest = parts.adopt(new Rest(releaseMemory), (one) => one.close());
   const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
   const images = parts.adopt(await openImageRoom(config, records, stages, log), (one) => one.close());
   const network = parts.adopt(await openNetworkRoom(config, records, exits, log), (one) => one.close());
@@ -174,4 +175,9 @@ async function openMetrics(
 /** The kernel's name for this boot (random(4)). */
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function releaseMemory(): void {
+  releaseFreeMemory();
+  releaseProgramPages();
 }

@@ -1,5 +1,3 @@
-import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
-
 const QUIET_MS = 5_000;
 
 /**
@@ -11,7 +9,7 @@ export class Rest {
   readonly #timer: NodeJS.Timeout;
 
   /** `release` is called after each quiet time. */
-  constructor(release: () => void = releaseMemory, quietMs = QUIET_MS) {
+  constructor(release: () => void, quietMs = QUIET_MS) {
     this.#timer = setTimeout(release, quietMs);
     this.#timer.unref();
   }
@@ -24,9 +22,4 @@ export class Rest {
   close(): void {
     clearTimeout(this.#timer);
   }
-}
-
-function releaseMemory(): void {
-  releaseFreeMemory();
-  releaseProgramPages();
 }
