@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import type { Limit } from '../ground/limit.ts';
@@ -29,6 +38,11 @@ export class OciDriver implements OciRuntime {
   readonly path: string;
   readonly globalArgs: readonly string[];
   readonly takesCompiledFilter: boolean;
+  /**
+   * Whether the daemon writes the byte itself that crun's `start` writes: it is all that `start` does for a container
+   * without hooks, and spares a child of 6 ms.
+   */
+  readonly takesStartByFifo: boolean;
   readonly #root: string;
   readonly #exits: ExitWatcher;
   readonly #limit: Limit;
@@ -37,7 +51,7 @@ export class OciDriver implements OciRuntime {
   constructor(options: OciDriverOptions) {
     this.name = options.name;
     this.path = options.path;
-    this.takesCompiledFilter = basename(options.path) === 'crun';
+    this.takesCompiledFilter = this.takesStartByFifo = basename(options.path) === 'crun';
     this.#root = options.root;
     this.#exits = options.exits;
     this.#limit = options.limit;
@@ -49,7 +63,12 @@ export class OciDriver implements OciRuntime {
     await this.#verb('create', ['--bundle', bundle, '--pid-file', pidFile, id], id, signal);
   }
 
+  startFifo(id: string): string {
+    return join(this.#root, id, 'exec.fifo');
+  }
+
   async start(id: string, signal?: AbortSignal): Promise<void> {
+    if (this.takesStartByFifo && writeStart(this.startFifo(id))) return;
     await this.#verb('start', [id], id, signal);
   }
 
@@ -97,6 +116,27 @@ export class OciDriver implements OciRuntime {
     } finally {
       rmSync(log, { force: true });
     }
+  }
+}
+
+/**
+ * Starts a container of crun (its `libcrun_status_write_exec_fifo`): the fifo goes first, so that nobody starts it
+ * twice, then one byte is written. False when nobody waits at it: crun itself can then say why.
+ */
+function writeStart(fifo: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENXIO')) return false;
+    throw error;
+  }
+  try {
+    unlinkSync(fifo);
+    writeSync(fd, '0');
+    return true;
+  } finally {
+    closeSync(fd);
   }
 }
 

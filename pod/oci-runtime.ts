@@ -13,6 +13,8 @@ export interface OciRuntime {
   readonly takesCompiledFilter: boolean;
   /** Creates a container without a monitor (a sandbox's pause). The pid is in `pidFile` afterwards. */
   create(id: string, bundle: string, pidFile: string, signal?: AbortSignal): Promise<void>;
+  /** Where a created container waits for its start; the runtime takes the fifo away then. */
+  startFifo(id: string): string;
   /** Lets the created process run. Rejects with the runtime's own words when it cannot. */
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */

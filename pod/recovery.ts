@@ -137,7 +137,8 @@ function adoptStarted(parts: Parts, container: Container): void {
   const { record } = container;
   if (record.phase !== 'created') return;
   container.adoptable = true;
-  if (existsSync(join(parts.paths.oci, record.handler, record.id, 'exec.fifo'))) return;
+  const fifo = parts.handlers.get(record.handler)?.runtime.startFifo(record.id);
+  if (fifo === undefined || existsSync(fifo)) return;
   record.phase = 'running';
   record.startedAtNs = record.createdAtNs + 1n;
   parts.containerRecords.put(record.id, record);

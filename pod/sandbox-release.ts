@@ -31,7 +31,19 @@ export function registerSandboxDebts(parts: Parts): void {
     const { handler, request, made } = detail as PauseDebt;
     await parts.handlers.get(handler)?.maker.destroy(request, made);
   });
-  parts.debts.register(SANDBOX_DEBTS.cgroup, async (detail) => removePodCgroup(detail as PodCgroup));
+  parts.debts.register(SANDBOX_DEBTS.cgroup, async (detail, owner) =>
+    removePodCgroup(detail as PodCgroup, cgroupsOfOthers(parts, owner)),
+  );
+}
+
+/** Cgroup directories that other sandboxes count as theirs: the last one that shares them takes them away. */
+export function cgroupsOfOthers(parts: Parts, id: string): Set<string> {
+  const directories = new Set<string>();
+  for (const { record } of parts.sandboxes.values()) {
+    if (record.id === id || record.released) continue;
+    record.cgroup?.made.forEach((directory) => directories.add(directory));
+  }
+  return directories;
 }
 
 /** What the network room is told of a sandbox. */

@@ -13,6 +13,7 @@ import { ownNamespaces, Sandbox, sandboxName, type SandboxRecord } from './sandb
 import {
   attachRequest,
   cgroupParent,
+  cgroupsOfOthers,
   releaseSandbox,
   sandboxHostname,
   sandboxRequest,
@@ -90,7 +91,7 @@ async function makeSandbox(
     createdAtNs: parts.clock.nowNs(),
     released: false,
   };
-  record.cgroup = planPodCgroup(cgroupParent(parts, config), record.id, cgroupsOfOthers(parts));
+  record.cgroup = planPodCgroup(cgroupParent(parts, config), record.id, cgroupsOfOthers(parts, record.id));
   const sandbox = new Sandbox(record);
   return inStages(parts.stages, 'RunPodSandbox', record.id, sandbox.subject, async (at) => {
     await at.stage('reserve', () => parts.sandboxes.add(sandbox));
@@ -150,15 +151,6 @@ function accountPause(parts: Parts, { record }: Sandbox): void {
     if (record.phase !== 'ready' || isErrno(error, 'ESRCH')) return;
     parts.log.warn({ sandbox: record.id, error: messageOf(error) }, "pause could not join the pod's cgroup");
   });
-}
-
-/** Cgroup directories that other sandboxes made: the last one that shares them takes them away. */
-function cgroupsOfOthers(parts: Parts): Set<string> {
-  const directories = new Set<string>();
-  for (const { record } of parts.sandboxes.values()) {
-    if (!record.released) record.cgroup?.made.forEach((directory) => directories.add(directory));
-  }
-  return directories;
 }
 
 /** Undoes a create that failed. When even that failed the sandbox stays visible as not ready, so that it can be removed. */

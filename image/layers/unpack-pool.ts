@@ -5,7 +5,7 @@ import type { ExtractLimits } from './extract.ts';
 import type { Failure, Reply, Request, Settlement, Unpacked } from './protocol.ts';
 
 const MAX_WORKERS = 2;
-const IDLE_MS = 10_000;
+const IDLE_MS = 4_000;
 /** Bytes gathered before they go to a worker, and how many such parcels may be under way for one layer. */
 const PARCEL = 512 * 1024;
 const UNDER_WAY = 8;

@@ -32,7 +32,7 @@ describe('a pod’s cgroup', () => {
 
   it('is made in every tree and leaves nothing behind', async () => {
     const cgroup = createPodCgroup(`${TOP}/pod1`, 's1');
-    assert.equal(cgroup.path, `${TOP}/pod1/berth-s1`);
+    assert.equal(cgroup.path, nodeHierarchy().version === 2 ? `${TOP}/pod1/berth-s1` : `${TOP}/pod1`);
     for (const directory of cgroup.join) assert.ok(existsSync(directory), directory);
     await removePodCgroup(cgroup);
     for (const tree of nodeHierarchy().trees) assert.ok(!existsSync(join(tree, TOP)), tree);
@@ -51,8 +51,8 @@ describe('a pod’s cgroup', () => {
     const first = createPodCgroup(TOP, 's1');
     const second = planPodCgroup(TOP, 's2', new Set(first.made));
     makePodCgroup(second);
-    await removePodCgroup(first);
-    assert.ok(existsSync(second.join[0]!));
+    await removePodCgroup(first, new Set(second.made));
+    for (const directory of second.join) assert.ok(existsSync(directory), directory);
     await removePodCgroup(second);
     assert.ok(!existsSync(join(nodeHierarchy().trees[0]!, TOP)));
   });
@@ -86,6 +86,10 @@ describe('a pod’s cgroup', () => {
     await assert.rejects(removePodCgroup(cgroup), { kind: 'precondition' });
     await killCgroup(cgroup.path);
     await removePodCgroup(cgroup);
+    assert.deepEqual(
+      cgroup.made.filter((directory) => existsSync(directory)),
+      [],
+    );
   });
 
   it('has numbers while it is there', async () => {

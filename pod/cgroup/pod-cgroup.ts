@@ -8,13 +8,13 @@ import { cgroupDirectories, nodeHierarchy, type CgroupHierarchy } from './hierar
 import { parentPath } from './paths.ts';
 
 /**
- * The cgroup of a sandbox: a directory for pause below the pod's own. The pod's own belongs to the kubelet, or to
- * Berth when nobody had made it. Durable data: all that undoing needs.
+ * The cgroup of a sandbox: the pod's own, and on v2 a directory for pause below it. The pod's own belongs to the
+ * kubelet, or to Berth when nobody had made it. Durable data: all that undoing needs.
  */
 export interface PodCgroup {
   /** The pod's cgroup, below the trees' roots: `/kubepods/burstable/pod1`. */
   parent: string;
-  /** Pause's cgroup below it. */
+  /** Pause's cgroup: on v1 the pod's own. */
   path: string;
   /** Directories that pause joins, one a tree. */
   join: string[];
@@ -37,8 +37,10 @@ export function planPodCgroup(
   hierarchy: CgroupHierarchy = nodeHierarchy(),
 ): PodCgroup {
   const above = parentPath(parent.endsWith('.slice') ? 'systemd' : 'cgroupfs', parent);
-  // On v2 a cgroup with processes of its own cannot hand controllers to the containers' cgroups below it.
-  const path = sandboxId === undefined ? above : join(above, `berth-${sandboxId}`);
+  // On v2 a cgroup with processes of its own cannot hand controllers to the containers' cgroups below it; on v1 it can,
+  // and a directory a tree is spared.
+  const own = sandboxId !== undefined && hierarchy.version === 2;
+  const path = own ? join(above, `berth-${sandboxId}`) : above;
   const made = hierarchy.trees.flatMap((tree) =>
     ancestry(path)
       .map((step) => ({ directory: join(tree, step), own: step !== above && step === path }))
@@ -69,20 +71,30 @@ export async function joinPodCgroup(cgroup: Pick<PodCgroup, 'join'>, pid: number
 }
 
 /**
- * Removes what `makePodCgroup` made, deepest first; no error when it is gone. Directories above pause's stay when
- * somebody else has cgroups in them. Throws `precondition` when pause's still holds processes after half a second.
+ * Removes what `makePodCgroup` made, deepest first; no error when it is gone. Directories in `keep` stay (other pods
+ * are on their way into them), and so do those in which somebody else has cgroups. Throws `precondition` when pause's
+ * still holds processes after half a second.
  */
-export async function removePodCgroup(cgroup: PodCgroup): Promise<void> {
+export async function removePodCgroup(
+  cgroup: PodCgroup,
+  keep: ReadonlySet<string> = new Set(),
+): Promise<void> {
   for (const directory of cgroup.made.toReversed()) {
-    if (removeUnused(directory)) continue;
-    if (
-      cgroup.path !== cgroup.parent &&
-      cgroup.join.includes(directory) &&
-      !(await removeDirectory(directory))
-    )
+    if (keep.has(directory) || removeUnused(directory)) continue;
+    const pauses = cgroup.join.includes(directory) && holdsProcesses(directory);
+    if (pauses && !(await removeDirectory(directory)))
       throw new Fault('precondition', `The cgroup ${directory} still holds processes`, {
         hint: 'it is tried again later',
       });
+  }
+}
+
+function holdsProcesses(directory: string): boolean {
+  try {
+    return readFileSync(join(directory, 'cgroup.procs'), 'latin1') !== '';
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return false;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { Client } from '../../cri/client.ts';
+import { sleep } from '../../ground/wait.ts';
 import { CALLS, execTrue, removePod, startPod, stopwatch, type Call, type LifeTimes } from './pod.ts';
 import type { Peer } from './peers/peer.ts';
 import { note } from './progress.ts';
@@ -18,6 +19,8 @@ export const LIFE_MEASURES: LifeMeasure[] = [
 export type Lifecycle = Record<string, Record<LifeMeasure, Quantiles>>;
 
 const WARM_UP = 3;
+/** The kernel takes network namespaces apart in the background: no peer pays for the pod of the one before it. */
+const SETTLE_MS = 150;
 
 /** One pod after the other from birth to removal, the peers taking turns; who begins changes each round. */
 export async function measureLifecycle(peers: Peer[], pods: number): Promise<Lifecycle> {
@@ -27,6 +30,7 @@ export async function measureLifecycle(peers: Peer[], pods: number): Promise<Lif
     for (let round = 0; round < WARM_UP + pods; round++) {
       for (let turn = 0; turn < peers.length; turn++) {
         const peer = peers[(round + turn) % peers.length]!;
+        await sleep(SETTLE_MS);
         const life = await oneLife(peer, clients.get(peer)!);
         if (round >= WARM_UP) lives.get(peer)!.push(life);
       }

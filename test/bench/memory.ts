@@ -29,13 +29,12 @@ export interface Crowd {
   stallMs: number | undefined;
 }
 
-const SETTLE_MS = 2_000;
-/** A daemon keeps for some seconds what it needed to pull the pods' image. */
+/** A daemon keeps for some seconds what it needed to pull the pods' image and to start pods: it is weighed at rest. */
 const REST_MS = 12_000;
 
 /**
- * Memory of a fresh node as its pods grow in number to those of `crowd`, one after the other. Proportional set size (smaps_rollup), so that shared pages
- * count once. Counted: every process in the node's mount namespace that serves the runtime (daemon, shims,
+ * Memory of a fresh node as its pods grow in number to those of `crowd`, one after the other. Proportional set size
+ * (smaps_rollup), so that shared pages count once. Counted: every process in the node's mount namespace that serves the runtime (daemon, shims,
  * monitors) and every process in the pods' cgroups (pause) other than the containers' payload. Not counted: the
  * registry, the payload, kernel memory.
  */
@@ -52,7 +51,7 @@ export async function measureCrowd(peer: Peer, crowd: number[]): Promise<Crowd> 
       const metrics = await peer.node.metrics?.();
       // The first page, without pods, tells of the daemon's own start.
       if (metrics !== undefined && pods > 0) stallMs = Math.max(stallMs ?? 0, longestStallMs(metrics));
-      await sleep(pods === 0 ? REST_MS : SETTLE_MS);
+      await sleep(REST_MS);
       footprints.push(weigh(peer, pods));
       note(`memory: ${peer.name} ${pods} pods ${footprints.at(-1)!.pss.toFixed(1)} MiB`);
     }
