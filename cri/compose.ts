@@ -177,7 +177,10 @@ function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
+/** Garbage first (`--expose-gc`, in bin/berth): else the heap keeps the size of its busiest moment. */
 function releaseMemory(): void {
-  releaseFreeMemory();
-  releaseProgramPages();
+  void Promise.resolve(globalThis.gc?.({ execution: 'async', type: 'major' })).then(() => {
+    releaseFreeMemory();
+    releaseProgramPages();
+  });
 }
