@@ -22,6 +22,7 @@ export interface CommandOutcome {
 
 /** What the daemon could not do itself, said once each. */
 const complaints = new Set<string>();
+const MAX_COMPLAINTS = 100;
 let files = 0;
 
 /**
@@ -91,6 +92,7 @@ export async function byRuntime(
 /** The runtime takes over; if it cannot do it either, its words reach the caller. */
 function complain(parts: Parts, trouble: string): undefined {
   if (complaints.has(trouble)) return;
+  if (complaints.size >= MAX_COMPLAINTS) complaints.clear();
   complaints.add(trouble);
   parts.log.warn({ trouble }, 'a command could not be taken into its container; the OCI runtime does it');
 }
