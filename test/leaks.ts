@@ -47,8 +47,11 @@ const SETTLE_MS = 3_000;
 const MAX_LINES = 40;
 /** Deep enough for every object's own directory, not for the content of images. */
 const DIRECTORY_DEPTH = 4;
-/** A machine that runs nothing else: then even a namespace that bears none of the node's marks is ours. */
-const MACHINE_IS_OURS = process.env.CI === 'true';
+/**
+ * On a machine that runs nothing else, even a namespace whose process bears none of the node's marks is ours. Without
+ * this the marks decide: every process that the daemon starts inherits a cgroup below the node's parent.
+ */
+const MACHINE_IS_OURS = process.env.BERTH_MACHINE_IS_OURS === '1';
 
 /** Lists all that the node holds now. Fails when the node's tools (ip, iptables-save) do. */
 export async function takeCensus(node: CensusSubject): Promise<Census> {
