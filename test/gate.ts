@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 import { missingNeeds } from './needs.ts';
 import type { RunCounts } from './reporter.ts';
 import { RULES } from './rules/all.ts';
 import { SourceTree } from './rules/source-tree.ts';
+import { sweepStrays } from './strays.ts';
 
 /*
  * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
@@ -78,23 +79,43 @@ function tool(path: string, argv: string[], options: ToolOptions): Promise<Outco
     stream?.on('data', (data: Buffer) => (output += data.toString()));
   child.stdio[3]?.on('data', (data: Buffer) => (counts += data.toString()));
   let late = false;
-  const end = (): void => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  };
+  const end = (): void => signalGroup(child.pid, 'SIGKILL');
   const timer = setTimeout(() => {
     late = true;
     end();
   }, options.limitMs);
-  process.once('SIGINT', end).once('SIGTERM', end);
+  running.add(child);
   child.on('error', (error) => (output += error.message));
   child.on('close', (code, signal) => {
     clearTimeout(timer);
-    process.off('SIGINT', end).off('SIGTERM', end);
+    running.delete(child);
     if (late) output += `\ntook longer than ${options.limitMs / 1000} s and was killed`;
     else if (signal !== null) output += `\ndied of ${signal}`;
     resolve(options.tests === true ? ofTests(code, counts, output) : ofCheck(code, output));
   });
   return promise;
+}
+
+let stopping = false;
+const running = new Set<ChildProcess>();
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // The group has ended meanwhile.
+  }
+}
+
+/** Ctrl-C: mocha ends its test and cleans up after it; what it cannot clean, the next run sweeps. */
+function interrupted(): void {
+  stopping = true;
+  console.log('interrupted: cleaning up');
+  for (const child of running) signalGroup(child.pid, 'SIGINT');
+  total.failed++;
+  setTimeout(() => {
+    for (const child of running) signalGroup(child.pid, 'SIGKILL');
+  }, 10_000).unref();
 }
 
 function ofCheck(code: number | null, output: string): Outcome {
@@ -152,6 +173,7 @@ async function integration(words: string[]): Promise<void> {
     }));
   }
   for (const [index, file] of picked.entries()) {
+    if (stopping) return;
     console.log(`       ${file} (${index + 1} of ${picked.length})`);
     await step(`${file}:`, () => mocha([file], 15 * MINUTE, '--timeout', '120000'));
   }
@@ -183,8 +205,12 @@ async function run(words: string[], all: boolean): Promise<void> {
       failed: missing.length === 0 ? 0 : 1,
       output: missing.join('\n'),
     }));
-    if (missing.length === 0) await integration(words);
+    if (missing.length > 0) return;
+    const strays = await sweepStrays();
+    if (strays.length > 0) console.log(`       swept what a killed run had left: ${strays.join(', ')}`);
+    await integration(words);
   }
 }
 
+process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
 await main();

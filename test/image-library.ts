@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { busyboxImage, pushImage, type BuiltImage, type ImageBuild } from './image-builder.ts';
 import { startRegistry, type Registry } from './registry.ts';
 import type { TestNode } from './node.ts';
+import { ownDirectory } from './strays.ts';
 
 /** Port of the registry in each node's network namespace. */
 const NODE_PORT = 5000;
@@ -26,6 +27,7 @@ export class ImageLibrary {
   static async open(): Promise<ImageLibrary> {
     const store = mkdtempSync('/tmp/berth-images-');
     try {
+      ownDirectory(store);
       return new ImageLibrary(store, await startRegistry({ store }));
     } catch (error) {
       rmSync(store, { recursive: true, force: true });

@@ -43,7 +43,8 @@ export type Census = Record<LeakKind, string[]> & {
   daemon: string;
 };
 
-const SETTLE_MS = 3_000;
+/** Longer than the daemon keeps idle threads. */
+const SETTLE_MS = 6_000;
 const MAX_LINES = 40;
 /** Deep enough for every object's own directory, not for the content of images. */
 const DIRECTORY_DEPTH = 4;

@@ -54,7 +54,12 @@ export class NodeSpace {
       mount -t tmpfs -o mode=755 run /run
       echo ready; exec sleep infinity`;
     const argv = ['-m', '-n', '--propagation', 'private', '--', 'sh', '-c', script];
-    const holder = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const holder = spawn('unshare', argv, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      // The mark by which a later run finds it, should this one be killed.
+      env: { ...process.env, BERTH_TEST_NODE: `${directory}/` },
+    });
     await new Promise<void>((resolve, reject) => {
       let complaint = '';
       holder.stderr.on('data', (data: Buffer) => (complaint += data.toString()));

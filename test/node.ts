@@ -18,6 +18,7 @@ import { Client } from '../cri/client.ts';
 import { OciFaults } from './faults.ts';
 import { killProcess, processesOf, processOf, type NodeMarks } from './node-processes.ts';
 import { membersBelow, NodeSpace, removeCgroups } from './node-space.ts';
+import { ownDirectory } from './strays.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..');
 const START_LIMIT_MS = 30_000;
@@ -84,6 +85,7 @@ export class TestNode implements NodeMarks {
     const directory = mkdtempSync(`/tmp/berth-${name}`);
     const cgroupParent = `/berth-test-${name}`;
     try {
+      ownDirectory(directory);
       for (const part of ['root', 'state', 'logs', 'certs.d', 'net.d']) mkdirSync(join(directory, part));
       const space = await NodeSpace.open(directory, cgroupParent, options.hybrid === true);
       const node = new TestNode(directory, cgroupParent, space, options);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { processesOf, readProcLink } from '../node-processes.ts';
 import { cgroupsBelow } from '../node-space.ts';
 import { TestNode } from '../node.ts';
+import { sweepStrays } from '../strays.ts';
 import { makePodCgroup, removeIdlePodCgroups } from '../pod-cgroups.ts';
 
 describe('a test node', () => {
@@ -44,6 +45,18 @@ describe('a test node', () => {
     await inhabit(node);
     const { directory, cgroupParent, holder } = node;
     await node.destroy();
+    assert.ok(!existsSync(directory));
+    assert.deepEqual(cgroupsBelow(cgroupParent), []);
+    assert.ok(readProcLink(holder, 'ns/net') === undefined);
+  });
+
+  it('is swept when the process that made it was killed', async () => {
+    const node = await TestNode.make();
+    await inhabit(node);
+    const { directory, cgroupParent, holder } = node;
+    assert.ok(!(await sweepStrays()).includes(directory), 'it has its owner');
+    writeFileSync(join(directory, 'owner'), `${process.pid} 1`);
+    assert.ok((await sweepStrays()).includes(directory));
     assert.ok(!existsSync(directory));
     assert.deepEqual(cgroupsBelow(cgroupParent), []);
     assert.ok(readProcLink(holder, 'ns/net') === undefined);
