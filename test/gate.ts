@@ -107,7 +107,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** Ctrl-C: mocha ends its test and cleans up after it; what it cannot clean, the next run sweeps. */
+/** Ctrl-C: the running test ends at once, and what it leaves is swept. */
 function interrupted(): void {
   stopping = true;
   console.log('interrupted: cleaning up');
@@ -191,6 +191,7 @@ async function main(): Promise<void> {
       console.error(error);
       total.failed++;
     });
+  if (stopping) await sweepStrays();
   console.log(`took ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 ? 0 : 1;

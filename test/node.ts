@@ -200,7 +200,7 @@ export class TestNode implements NodeMarks {
   async stop(): Promise<void> {
     if (!this.running) return;
     this.#daemon!.kill('SIGTERM');
-    const late = await Promise.race([this.ended(), sleep(STOP_LIMIT_MS, 'late' as const)]);
+    const late = await Promise.race([this.ended(), sleep(STOP_LIMIT_MS, 'late' as const, { ref: false })]);
     if (late === 'late') {
       await this.kill9();
       throw new Error(`The daemon did not end within ${STOP_LIMIT_MS} ms of SIGTERM:\n${this.logTail()}`);

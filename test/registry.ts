@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownDirectory } from './strays.ts';
 
 export interface Registry {
   /** `127.0.0.1:port`: plain HTTP, anonymous, deletion enabled. */
@@ -24,6 +25,7 @@ export interface RegistryOptions {
  */
 export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-registry-'));
+  ownDirectory(directory);
   const config = join(directory, 'config.yml');
   await writeFile(
     config,

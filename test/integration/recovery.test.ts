@@ -41,7 +41,7 @@ describe('the daemon dies at a stage and comes back', () => {
         const prepared = await prepare();
         await node.restart({ BERTH_CRASH_AT: `${operation}:${stage}` });
         await assert.rejects(call(prepared), { code: 'UNAVAILABLE' });
-        await Promise.race([node.ended(), sleep(5000)]);
+        await Promise.race([node.ended(), sleep(5000, undefined, { ref: false })]);
         assert.ok(!node.running, 'the daemon died at the stage');
         await node.start();
         await verify(prepared, await call(prepared));
