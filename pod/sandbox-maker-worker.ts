@@ -3,6 +3,8 @@ import { Fault, messageOf } from '../ground/fault.ts';
 import { CLOSE, READY, type SandboxAnswer, type SandboxOrder } from './sandbox-order.ts';
 import { SandboxThread } from './sandbox-thread.ts';
 
+const QUIET_MS = 20;
+
 /** Entry of the thread of `InprocessSandboxMaker`: one request after the other, each with one answer. */
 const port = parentPort!;
 let thread: SandboxThread | undefined;
@@ -12,9 +14,20 @@ port.postMessage(
     return 0;
   }),
 );
+/** Runs when no order has come for a while: a burst of pods must not wait for the preparation of the next one. */
+const quiet = setTimeout(() => {
+  try {
+    thread?.prepareNext();
+  } catch {
+    // At a limit of the kernel: the next order will meet it too, and tells its caller.
+  }
+}, QUIET_MS);
 port.on('message', (order: SandboxOrder | typeof CLOSE) => {
-  if (order !== CLOSE) port.postMessage(answer(order.number, () => thread!.make(order.request)));
-  else {
+  if (order !== CLOSE) {
+    port.postMessage(answer(order.number, () => thread!.make(order.request)));
+    quiet.refresh();
+  } else {
+    clearTimeout(quiet);
     thread?.close();
     port.close();
   }

@@ -117,15 +117,16 @@ async function buildSandbox(
   const { id, config } = record;
   const own = ownNamespaces(config);
   await at.stage('sandbox', async () => {
-    if (config.logDirectory !== '') mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
-    mkdirSync(parts.paths.sandbox(id), { mode: 0o711 });
-    writePodFiles(parts.paths.sandbox(id), { hostname: sandboxHostname(config), dns: config.dns });
-    if (own.ipc) {
-      mkdirSync(parts.paths.shm(id), { mode: 0o1777 });
-      mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}`);
-    }
     makePodCgroup(record.cgroup!);
-    record.made = await handler.maker.make(sandboxRequest(parts, record), signal);
+    // The maker works on a thread of its own: the files are written meanwhile.
+    const making = handler.maker.make(sandboxRequest(parts, record), signal).then((made) => {
+      record.made = made;
+    });
+    try {
+      prepareFiles(parts, record);
+    } finally {
+      await making;
+    }
   });
   if (own.net) {
     await at.stage('network', async () => {
@@ -139,6 +140,16 @@ async function buildSandbox(
   });
   watchSandbox(parts, sandbox);
   if (!handler.maker.entersCgroup) accountPause(parts, sandbox);
+}
+
+/** What a sandbox has on disk: its log directory, the files that its containers share, /dev/shm. */
+function prepareFiles(parts: Parts, { id, config }: SandboxRecord): void {
+  if (config.logDirectory !== '') mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
+  mkdirSync(parts.paths.sandbox(id), { mode: 0o711 });
+  writePodFiles(parts.paths.sandbox(id), { hostname: sandboxHostname(config), dns: config.dns });
+  if (!ownNamespaces(config).ipc) return;
+  mkdirSync(parts.paths.shm(id), { mode: 0o1777 });
+  mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}`);
 }
 
 /**

@@ -4,7 +4,6 @@ import { isErrno } from '../native/errno.ts';
 import { closeFd, O, openPath, OwnedFd, pipe2, waitReadable } from '../native/fd.ts';
 import { bindMount } from '../native/mount.ts';
 import { CLONE, isNsfs, removePin, returnTo, setHostname, setns, unshare } from '../native/namespaces.ts';
-import { linkUp, LOOPBACK_INDEX, Rtnl } from '../native/netlink.ts';
 import { pidfdOpen } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { spawn } from '../native/spawn.ts';
@@ -15,6 +14,7 @@ import { PAUSE_NAME } from './pause/name.ts';
 import { makePauseRoom, type PauseRoom } from './pause/room.ts';
 import type { SandboxRequest } from './sandbox-maker.ts';
 import { sysctlFile } from './sandbox-sysctl.ts';
+import { loopbackUp, SpareNamespaces } from './spare-namespaces.ts';
 
 /** How long pause may take to give up its powers. It takes less than a millisecond on an idle machine. */
 const START_TIMEOUT_MS = 10_000;
@@ -27,7 +27,7 @@ type Kind = (typeof KINDS)[number];
  * spawns it, so:
  *
  * ```
- * unshare net, uts, ipc -> hostname, lo, sysctls -> pin the net namespace (still in the daemon's mount namespace)
+ * unshare net, uts, ipc (or enter the spare ones), lo -> hostname, sysctls -> pin the net namespace (still in the daemon's mount namespace)
  *   -> unshare pid -> enter the pause room -> unshare mount -> spawn pause -> return to every own namespace
  * ```
  *
@@ -38,6 +38,7 @@ export class SandboxThread {
   /** File descriptors of the thread's own namespaces: the way home. */
   readonly #home: Record<Kind, number>;
   readonly #room: PauseRoom;
+  readonly #spare = new SpareNamespaces();
 
   constructor() {
     const open = (kind: Kind): number => openPath(`/proc/thread-self/ns/${kind}`, O.RDONLY);
@@ -71,8 +72,14 @@ export class SandboxThread {
     }
   }
 
+  /** Makes the namespaces of the next pod ahead, unless they are there. */
+  prepareNext(): void {
+    if (!this.#spare.there) this.#away(() => this.#spare.make());
+  }
+
   /** Closes what the thread holds open. Sandboxes live on. */
   close(): void {
+    this.#spare.close();
     for (const fd of [...Object.values(this.#home), this.#room.namespace, this.#room.devNull]) closeFd(fd);
   }
 
@@ -88,13 +95,12 @@ export class SandboxThread {
   /** Everything that is done while the node's files are still in sight. */
   #furnish({ namespaces, hostname, sysctls, netnsPin }: SandboxRequest): void {
     const { net, ipc } = namespaces;
-    const flags = (net ? CLONE.NEWNET | CLONE.NEWUTS : 0) | (ipc ? CLONE.NEWIPC : 0);
-    if (flags !== 0) unshare(flags);
-    if (net) {
-      setHostname(hostname);
-      using rtnl = new Rtnl();
-      rtnl.exec([linkUp(LOOPBACK_INDEX)]);
+    if (!(net && ipc && this.#spare.enter())) {
+      const flags = (net ? CLONE.NEWNET | CLONE.NEWUTS : 0) | (ipc ? CLONE.NEWIPC : 0);
+      if (flags !== 0) unshare(flags);
+      if (net) loopbackUp();
     }
+    if (net) setHostname(hostname);
     for (const [name, value] of Object.entries(sysctls)) setSysctl(name, value);
     if (net && netnsPin !== undefined) {
       closeSync(openSync(netnsPin, 'a', 0o444));
