@@ -19,11 +19,13 @@ import { closeFd, pipe2 } from '../native/fd.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { devNullFd, spawn } from '../native/spawn.ts';
-import type { ExitRecord, Monitor, Monitored, MonitorRequest, ProcessMark } from './monitor.ts';
+import type { ExitRecord, Monitor, MonitorRequest, MonitorStart, ProcessMark } from './monitor.ts';
 import { descendants } from './process-tree.ts';
 
 /** The first descriptor after stdin, stdout and stderr: where conmon reports the container's pid. */
 const SYNC_FD = 3;
+/** And where it waits for a byte before it creates the container. */
+const START_FD = 4;
 /** What conmon says at most in its one line. */
 const SYNC_MAX_BYTES = 64 * 1024;
 const REOPEN_TIMEOUT_MS = 5_000;
@@ -50,40 +52,51 @@ export class Conmon implements Monitor {
     mkdirSync(options.exitsDir, { recursive: true, mode: 0o700 });
   }
 
-  async create(request: MonitorRequest, signal?: AbortSignal): Promise<Monitored> {
-    signal?.throwIfAborted();
-    const [readEnd, writeEnd] = pipe2();
-    let pid: number;
-    try {
-      pid = spawn({
-        path: this.#options.path,
-        argv: this.#argv(request),
-        env: [
-          'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-          `_OCI_SYNCPIPE=${SYNC_FD}`,
-        ],
-        fds: [devNullFd(), devNullFd(), devNullFd(), writeEnd],
-        cwd: request.bundle,
-        setsid: true,
-      });
-    } catch (error) {
-      closeFd(readEnd);
-      throw error;
-    } finally {
-      closeFd(writeEnd);
-    }
-    const mark: ProcessMark = { pid, startTime: processStartTime(pid) ?? 0n };
+  begin(request: MonitorRequest): MonitorStart {
+    using undo = new DisposableStack();
+    const [sync, theirSync] = pipe2();
+    undo.defer(() => closeFd(sync));
+    using theirs = new DisposableStack();
+    theirs.defer(() => closeFd(theirSync));
+    const [theirGo, go] = pipe2();
+    undo.defer(() => closeFd(go));
+    theirs.defer(() => closeFd(theirGo));
+    const pid = spawn({
+      path: this.#options.path,
+      argv: this.#argv(request),
+      env: [
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        `_OCI_SYNCPIPE=${SYNC_FD}`,
+        `_OCI_STARTPIPE=${START_FD}`,
+      ],
+      fds: [devNullFd(), devNullFd(), devNullFd(), theirSync, theirGo],
+      cwd: request.bundle,
+      setsid: true,
+    });
+    undo.move();
+    const monitor: ProcessMark = { pid, startTime: processStartTime(pid) ?? 0n };
     const ended = this.#options.exits.watch(pid).then(() => void this.#children.delete(pid));
     this.#children.set(pid, ended);
-    const line = await readLine(readEnd, signal).catch(async (error: unknown) => {
-      await this.#abandon(mark);
-      throw error;
-    });
-    const initPid = createdPid(line, request.runtime.name);
-    const startTime = processStartTime(initPid);
-    if (startTime === undefined)
-      throw new Fault('internal', `Process ${initPid} was gone before it was started`);
-    return { monitor: mark, init: { pid: initPid, startTime } };
+    let report: Promise<string> | undefined;
+    const abandon = async (): Promise<void> => {
+      // First the end, then the pipes: a conmon that finds its pipe closed takes that for the word to go on.
+      await this.#abandon(monitor);
+      if (report === undefined) for (const fd of [sync, go]) closeFd(fd);
+    };
+    return {
+      abandon,
+      create: async (signal) => {
+        try {
+          report = readLine(sync, signal);
+          writeStart(go);
+          const init = createdInit(await report, request.runtime.name);
+          return { monitor, init };
+        } catch (error) {
+          await this.#abandon(monitor);
+          throw error;
+        }
+      },
+    };
   }
 
   exitOf(id: string): ExitRecord | undefined {
@@ -133,7 +146,7 @@ export class Conmon implements Monitor {
   #argv(request: MonitorRequest): string[] {
     const { runtime, id, bundle } = request;
     const argv = [this.#options.path, '--sync', '--cid', id, '--cuuid', id, '--name', id, '--bundle', bundle];
-    argv.push('--runtime', runtime.path, '--container-pidfile', join(bundle, 'pid'));
+    argv.push('--runtime', runtime.program(), '--container-pidfile', join(bundle, 'pid'));
     argv.push(
       '--exit-dir',
       this.#options.exitsDir,
@@ -176,6 +189,7 @@ function readLine(fd: number, signal?: AbortSignal): Promise<string> {
       finish();
     };
     const abort = (): void => settle(() => reject(signal!.reason));
+    if (signal?.aborted === true) return abort();
     signal?.addEventListener('abort', abort, { once: true });
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
@@ -188,8 +202,19 @@ function readLine(fd: number, signal?: AbortSignal): Promise<string> {
   });
 }
 
+/** Lets a conmon that waits go on. One that has ended already says why in its report. */
+function writeStart(go: number): void {
+  try {
+    writeSync(go, '0');
+  } catch (error) {
+    if (!isErrno(error, 'EPIPE')) throw error;
+  } finally {
+    closeFd(go);
+  }
+}
+
 /** Reads conmon's report: `{"pid": 17}`, or a negative number and the runtime's error text. */
-function createdPid(line: string, runtime: string): number {
+function createdInit(line: string, runtime: string): ProcessMark {
   let report: unknown;
   try {
     report = JSON.parse(line.split('\n')[0]!);
@@ -198,6 +223,10 @@ function createdPid(line: string, runtime: string): number {
   }
   const fields = report as { pid?: number; data?: number; message?: string };
   const pid = fields.pid ?? fields.data ?? -1;
-  if (pid > 0) return pid;
-  throw new Fault('internal', `${runtime} create failed: ${fields.message?.trim() || 'it gave no reason'}`);
+  if (pid <= 0) {
+    throw new Fault('internal', `${runtime} create failed: ${fields.message?.trim() || 'it gave no reason'}`);
+  }
+  const startTime = processStartTime(pid);
+  if (startTime === undefined) throw new Fault('internal', `Process ${pid} was gone before it was started`);
+  return { pid, startTime };
 }

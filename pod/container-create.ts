@@ -12,8 +12,9 @@ import { forgetContainer, releaseContainer } from './container-release.ts';
 import { removeContainer } from './container-remove.ts';
 import { newId, shortId } from './directory.ts';
 import type { Handler } from './handlers.ts';
-import { makeLogDirectory, resolveLogPath } from './log-path.ts';
+import { makeLogDirectory, removeEmptyLog, resolveLogPath } from './log-path.ts';
 import { missingProgram } from './missing-program.ts';
+import type { MonitorStart } from './monitor.ts';
 import { missingMountSource } from './mount-source.ts';
 import type { Parts } from './parts.ts';
 import { requireReady, type Sandbox } from './sandbox.ts';
@@ -99,10 +100,17 @@ async function makeContainer(
       parts.containers.add(container);
       sandbox.containers.set(id, container);
     });
+    let monitor: MonitorStart | undefined;
     try {
-      await at.stage('record', () => parts.containerRecords.put(id, record));
-      await buildContainer(parts, at, sandbox, handler, container, AbortSignal.any([signal, abort.signal]));
+      monitor = await at.stage('record', () => {
+        parts.containerRecords.put(id, record);
+        return beginMonitor(parts, handler, record);
+      });
+      const either = AbortSignal.any([signal, abort.signal]);
+      await buildContainer(parts, at, sandbox, handler, container, monitor, either);
     } catch (error) {
+      await monitor?.abandon();
+      if (monitor !== undefined) removeEmptyLog(record.logPath);
       parts.log.warn({ container: id, error: messageOf(error) }, 'container could not be made');
       await releaseContainer(parts, container);
       forgetContainer(parts, sandbox, id);
@@ -116,12 +124,29 @@ async function makeContainer(
   });
 }
 
+/** The monitor starts while root and specification are prepared. */
+function beginMonitor(parts: Parts, handler: Handler, record: ContainerRecord): MonitorStart {
+  const { id, config, logPath } = record;
+  mkdirSync(parts.paths.rootfs(id), { recursive: true, mode: 0o711 });
+  if (logPath !== '') makeLogDirectory(logPath);
+  return parts.monitor.begin({
+    id,
+    bundle: parts.paths.bundle(id),
+    runtime: handler.runtime,
+    logPath: logPath === '' ? undefined : logPath,
+    tty: config.tty,
+    stdin: config.stdin,
+    stdinOnce: config.stdinOnce,
+  });
+}
+
 async function buildContainer(
   parts: Parts,
   at: Progress,
   sandbox: Sandbox,
   handler: Handler,
   container: Container,
+  monitor: MonitorStart,
   signal: AbortSignal,
 ): Promise<void> {
   const { record } = container;
@@ -129,7 +154,6 @@ async function buildContainer(
   const bundle = parts.paths.bundle(id);
   const image = await at.stage('resolve', () => resolveImage(parts, record));
   await at.stage('snapshot', () => {
-    mkdirSync(parts.paths.rootfs(id), { recursive: true, mode: 0o711 });
     parts.images.snapshots.prepare(id, image.layers);
     parts.images.snapshots.mount(id, parts.paths.rootfs(id));
   });
@@ -147,24 +171,12 @@ async function buildContainer(
     record.notes = notes;
     const final = handler.runtime.takesCompiledFilter ? withCompiledFilter(spec) : spec;
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(final), { mode: 0o600 });
-    if (record.logPath !== '') makeLogDirectory(record.logPath);
   });
   await at.stage('create', async () => {
     requireReady(sandbox);
     record.released = false;
     try {
-      record.monitored = await parts.monitor.create(
-        {
-          id,
-          bundle,
-          runtime: handler.runtime,
-          logPath: record.logPath === '' ? undefined : record.logPath,
-          tty: config.tty,
-          stdin: config.stdin,
-          stdinOnce: config.stdinOnce,
-        },
-        signal,
-      );
+      record.monitored = await monitor.create(signal);
     } catch (error) {
       throw missingMountSource(config, error) ?? missingProgram(error) ?? error;
     }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, posix } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 
@@ -36,4 +36,10 @@ export function resolveLogPath(logDirectory: string, logPath: string): string {
 /** Makes the directory that a resolved log path lies in. */
 export function makeLogDirectory(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+}
+
+/** Takes away the log file that a monitor opened for a container that never was; one with lines stays. */
+export function removeEmptyLog(path: string): void {
+  if (path === '' || statSync(path, { throwIfNoEntry: false })?.size !== 0) return;
+  rmSync(path);
 }

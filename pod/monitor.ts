@@ -31,13 +31,24 @@ export interface ExitRecord {
   atNs: bigint;
 }
 
+/** A monitor that waits to be told that the bundle is complete. One of the two is called, once. */
+export interface MonitorStart {
+  /** Creates the container. Rejects with the runtime's words when that fails; the monitor is gone then. */
+  create(signal?: AbortSignal): Promise<Monitored>;
+  /** Ends the monitor; the container is not to be. No error when it has ended. */
+  abandon(): Promise<void>;
+}
+
 /**
  * The process that stands beside a container: it created it, holds its pipes and its log, waits for it and writes its
  * exit code. It needs no daemon.
  */
 export interface Monitor {
-  /** Creates the container through `runtime`. Rejects with the runtime's words when that fails; nothing is left then. */
-  create(request: MonitorRequest, signal?: AbortSignal): Promise<Monitored>;
+  /**
+   * Starts the monitor for a container whose bundle is still being written: its own start passes meanwhile. The
+   * bundle's and the log's directories exist. It creates nothing before `create`.
+   */
+  begin(request: MonitorRequest): MonitorStart;
   /** Resolves when that very monitor has ended, at once when it already has. */
   ended(monitor: ProcessMark): Promise<void>;
   /** What the monitor wrote at the container's end; undefined while it has not. */

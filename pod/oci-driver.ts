@@ -14,6 +14,7 @@ import type { Limit } from '../ground/limit.ts';
 import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
+import { SealedProgram } from './sealed-program.ts';
 import { lastRuntimeError, type OciRuntime } from './oci-runtime.ts';
 
 /** No verb of a runtime takes longer than this on a node that works at all. */
@@ -44,6 +45,8 @@ export class OciDriver implements OciRuntime {
    */
   readonly takesStartByFifo: boolean;
   readonly #root: string;
+  /** For crun, which otherwise copies itself at every start. (runc does so for `create` alone, and is large.) */
+  readonly #sealed: SealedProgram | undefined;
   readonly #exits: ExitWatcher;
   readonly #limit: Limit;
   #verbs = 0;
@@ -51,6 +54,7 @@ export class OciDriver implements OciRuntime {
   constructor(options: OciDriverOptions) {
     this.name = options.name;
     this.path = options.path;
+    if (basename(options.path) === 'crun') this.#sealed = new SealedProgram(options.path);
     this.takesCompiledFilter = this.takesStartByFifo = basename(options.path) === 'crun';
     this.#root = options.root;
     this.#exits = options.exits;
@@ -61,6 +65,10 @@ export class OciDriver implements OciRuntime {
 
   async create(id: string, bundle: string, pidFile: string, signal?: AbortSignal): Promise<void> {
     await this.#verb('create', ['--bundle', bundle, '--pid-file', pidFile, id], id, signal);
+  }
+
+  program(): string {
+    return this.#sealed?.path() ?? this.path;
   }
 
   startFifo(id: string): string {
@@ -98,7 +106,7 @@ export class OciDriver implements OciRuntime {
       const result = await this.#limit.run(
         () =>
           run(this.#exits, {
-            path: this.path,
+            path: this.program(),
             argv: [this.path, ...this.globalArgs, ...logFlags(log), verb, ...args],
             timeoutMs: VERB_TIMEOUT_MS,
             signal,

@@ -7,6 +7,8 @@ export interface OciRuntime {
   readonly name: string;
   /** Absolute path of the executable. */
   readonly path: string;
+  /** What is executed: the path, or the same program where it starts faster. Good as long as this process lives. */
+  program(): string;
   /** Arguments before the verb. The monitor gives them to the runtime when it creates a container. */
   readonly globalArgs: readonly string[];
   /** It takes a seccomp filter that is already compiled (crun's `run.oci.seccomp_bpf_data`). */

@@ -18,21 +18,18 @@ import { useNode } from '../use-node.ts';
 describe('something dies that should not', () => {
   const suite = useNode();
 
-  /** The one process of the node whose command line matches. */
-  function pidOf(pattern: RegExp): number {
-    const found = processesOf(suite.node).filter(({ command }) => pattern.test(command));
-    assert.equal(
-      found.length,
-      1,
-      `${pattern} fits ${found.map(({ command }) => command).join('; ') || 'nothing'}`,
-    );
-    return found[0]!.pid;
+  /** The one process of the node whose command line matches; a container that was just started may not show it yet. */
+  function pidOf(pattern: RegExp): Promise<number> {
+    return eventually(`one process fits ${pattern}`, 2000, async () => {
+      const found = processesOf(suite.node).filter(({ command }) => pattern.test(command));
+      return found.length === 1 ? found[0]!.pid : undefined;
+    });
   }
 
   it('a container from outside: its end is seen', async () => {
     const { node } = suite;
     const { container } = await runPod(node, 'victim', ['sleep', '4711']);
-    process.kill(pidOf(/^sleep 4711$/), 'SIGKILL');
+    process.kill(await pidOf(/^sleep 4711$/), 'SIGKILL');
     const { exitCode, reason } = await waitForExit(node, container, 5000);
     assert.deepEqual([exitCode, reason], [137, 'Error']);
   });
@@ -40,7 +37,7 @@ describe('something dies that should not', () => {
   it('pause: the sandbox is not ready, and can be stopped and removed', async () => {
     const { node } = suite;
     const sandbox = await runSandbox(node, podConfig(node, 'no-pause'));
-    process.kill(pidOf(new RegExp(`pause.*${sandbox}`)), 'SIGKILL');
+    process.kill(await pidOf(new RegExp(`pause.*${sandbox}`)), 'SIGKILL');
     await eventually('the sandbox is not ready', 5000, async () =>
       (await sandboxStatusOf(node, sandbox)).state === SandboxState.NOTREADY ? true : undefined,
     );
@@ -49,7 +46,7 @@ describe('something dies that should not', () => {
   it('a monitor: its container is ended and nobody invents an exit code', async () => {
     const { node } = suite;
     const { container } = await runPod(node, 'unwatched', ['sleep', '4712']);
-    process.kill(pidOf(new RegExp(`conmon.*${container}`)), 'SIGKILL');
+    process.kill(await pidOf(new RegExp(`conmon.*${container}`)), 'SIGKILL');
     const { exitCode, message } = await waitForExit(node, container, 10_000);
     assert.ok(exitCode === 137 || exitCode === 255, String(exitCode));
     assert.match(message, /monitor/);
@@ -62,7 +59,7 @@ describe('something dies that should not', () => {
     const { node } = suite;
     const { container } = await runPod(node, 'unwatched-alone', ['sleep', '4713']);
     await node.kill9();
-    process.kill(pidOf(new RegExp(`conmon.*${container}`)), 'SIGKILL');
+    process.kill(await pidOf(new RegExp(`conmon.*${container}`)), 'SIGKILL');
     await node.start();
     const { state, exitCode } = await waitForExit(node, container, 10_000);
     assert.deepEqual([state, exitCode === 137 || exitCode === 255], [ContainerState.EXITED, true]);
