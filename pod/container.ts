@@ -2,7 +2,7 @@ import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
 import type { ContainerState } from './pods.ts';
-import type { CommandTemplate } from './exec/template.ts';
+import type { CommandTemplate } from './exec/command-template.ts';
 
 /**
  * A container's life. Only `ContainerRecord.phase` is stored.
@@ -110,6 +110,7 @@ export interface StopInFlight {
   shorten(killAt: number): void;
 }
 
+/** What tells a container from its neighbours: one sandbox has one of this name and attempt (CRI, ContainerMetadata). */
 export function containerName(sandboxId: string, config: ContainerConfig): string {
   return `${config.metadata.name}_${config.metadata.attempt} in ${sandboxId}`;
 }

@@ -1,16 +1,5 @@
+import type { Call, CallKind } from './call.ts';
 import { DATA, callProgram } from './interpreter.ts';
-
-/** What follows from the kernel's answer; `interpreter.ts` draws it. */
-export type CallKind = 'try' | 'must' | 'gate' | 'fork' | 'exec';
-
-/** A system call as the program makes it: numbers and addresses below 2^32. */
-export interface Call {
-  kind: CallKind;
-  number: number;
-  args: readonly number[];
-  /** What cannot be done when it fails: `join the cgroup`. */
-  what: string;
-}
 
 /** A list of system calls in the making, with the data that they point to. */
 export class CallList {

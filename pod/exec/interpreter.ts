@@ -1,6 +1,6 @@
 import { Assembler } from '../elf/assembler.ts';
 import { ENTRY, executable } from '../elf/executable.ts';
-import type { Call, CallKind } from './call-list.ts';
+import type { Call, CallKind } from './call.ts';
 
 /**
  * The machine code of a program that makes a list of system calls, one after the other:

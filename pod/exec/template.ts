@@ -2,16 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
-import type { OciProcess, OciSpec } from '../spec/oci-spec.ts';
+import type { OciSpec } from '../spec/oci-spec.ts';
 import { compiledFilter } from '../spec/seccomp/compiled-filter.ts';
-
-/** What a command inside a container is made from. */
-export interface CommandTemplate {
-  /** The process that it was created with: user, environment, capabilities. A command gets the same. */
-  process: OciProcess;
-  /** Its system call filter; `untranslated` when only the runtime can read it. */
-  filter: Buffer | 'none' | 'untranslated';
-}
+import type { CommandTemplate } from './command-template.ts';
 
 /** The template of a container, from its bundle; later ones from memory. */
 export function commandTemplate(parts: Parts, container: Container): CommandTemplate {
