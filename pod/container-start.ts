@@ -35,7 +35,8 @@ async function start(parts: Parts, container: Container): Promise<void> {
   const runtime = parts.handlers.pick(record.handler).runtime;
   await inStages(parts.stages, 'StartContainer', record.id, container.subject, async (at) => {
     await at.stage('start', async () => {
-      const startedAtNs = parts.clock.nowNs();
+      // Before the start: an end that is recorded while the runtime still returns comes after it.
+      record.startedAtNs = parts.clock.nowNs();
       try {
         await runtime.start(record.id);
       } catch (error) {
@@ -44,7 +45,6 @@ async function start(parts: Parts, container: Container): Promise<void> {
         await stopContainer(parts, record.id, 0);
         throw error;
       }
-      record.startedAtNs = startedAtNs;
     });
     await at.stage('commit', () => {
       // The exit may have been recorded before this line: it keeps its phase.

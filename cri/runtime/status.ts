@@ -7,7 +7,7 @@ import { censusOf } from '../census.ts';
 export const status: UnaryHandler<'Status'> = (rooms, { verbose }) => ({
   status: { conditions: runtimeConditions(rooms) },
   runtimeHandlers: runtimeHandlers(rooms.pods.handlers()),
-  features: { supplementalGroupsPolicy: false, userNamespacesHostNetwork: false },
+  features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false },
   info: verbose
     ? infoToWire({
         config: rooms.daemon.config(),
