@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseMountInfo } from '../../native/mountinfo.ts';
-import { cgroupDirectories, controllerDirectory, hierarchyOf } from './hierarchy.ts';
+import { allTrees, cgroupDirectories, controllerDirectory, hierarchyOf } from './hierarchy.ts';
 
 const TMPFS = '31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n';
 const V1 = `${TMPFS}32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
@@ -24,7 +24,11 @@ describe('hierarchyOf', () => {
   });
 
   it('takes a hybrid node for v1', () => {
-    assert.equal(hierarchyOf(parseMountInfo(V1 + UNIFIED)).version, 1);
+    const found = hierarchyOf(parseMountInfo(V1 + UNIFIED));
+    assert.equal(found.version, 1);
+    assert.ok(!found.trees.includes('/sys/fs/cgroup/unified'));
+    assert.deepEqual(allTrees(found), [...found.trees, '/sys/fs/cgroup/unified']);
+    assert.deepEqual(allTrees(hierarchyOf(parseMountInfo(V1))), found.trees);
   });
 
   it('finds v2', () => {

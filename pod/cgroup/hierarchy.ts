@@ -14,6 +14,8 @@ export type CgroupHierarchy =
       trees: string[];
       /** Mount point by controller, `name=systemd` among them. */
       controllers: ReadonlyMap<string, string>;
+      /** Mount point of the v2 tree of a hybrid node. It has none of our controllers, but runc makes cgroups in it. */
+      hybrid?: string;
     }
   | { version: 2; trees: string[] };
 
@@ -49,8 +51,10 @@ export function hierarchyOf(mounted: MountInfo[]): CgroupHierarchy {
     trees.push(mount.target);
     for (const name of names) controllers.set(name, mount.target);
   }
-  if (controllers.has('memory')) return { version: 1, trees, controllers };
   const unified = mounted.find((mount) => mount.fstype === 'cgroup2' && mount.root === '/');
+  if (controllers.has('memory')) {
+    return { version: 1, trees, controllers, ...(unified === undefined ? {} : { hybrid: unified.target }) };
+  }
   if (unified !== undefined) return { version: 2, trees: [unified.target] };
   if (trees.length > 0) return { version: 1, trees, controllers };
   throw new Fault('precondition', 'No cgroup file system is mounted', {
@@ -74,6 +78,12 @@ export function controllerDirectory(
 ): string | undefined {
   const tree = hierarchy.version === 2 ? hierarchy.trees[0] : hierarchy.controllers.get(controller);
   return tree === undefined ? undefined : join(tree, path);
+}
+
+/** Every tree in which a cgroup of ours can be: what is made has to be removed from all of them. */
+export function allTrees(hierarchy: CgroupHierarchy): string[] {
+  const hybrid = hierarchy.version === 1 ? hierarchy.hybrid : undefined;
+  return hybrid === undefined ? hierarchy.trees : [...hierarchy.trees, hybrid];
 }
 
 /** The directories of a cgroup, one a tree. */

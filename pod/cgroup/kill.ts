@@ -6,7 +6,13 @@ import { isErrno } from '../../native/errno.ts';
 import { OwnedFd } from '../../native/fd.ts';
 import { pidfdOpen, pidfdSignal } from '../../native/pidfd.ts';
 import { SIG } from '../../native/signals.ts';
-import { cgroupDirectories, controllerDirectory, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
+import {
+  allTrees,
+  cgroupDirectories,
+  controllerDirectory,
+  nodeHierarchy,
+  type CgroupHierarchy,
+} from './hierarchy.ts';
 import { removeDirectory } from './pod-cgroup.ts';
 
 /** Rounds of killing, each followed by a longer wait: about two seconds in all. */
@@ -54,8 +60,8 @@ export async function removeCgroup(
   path: string,
   hierarchy: CgroupHierarchy = nodeHierarchy(),
 ): Promise<void> {
-  for (const directory of cgroupDirectories(hierarchy, path)) {
-    for (const below of withDescendants(directory).toReversed()) {
+  for (const tree of allTrees(hierarchy)) {
+    for (const below of withDescendants(join(tree, path)).toReversed()) {
       if (!(await removeDirectory(below)))
         throw new Fault('precondition', `The cgroup ${below} still holds processes`);
     }

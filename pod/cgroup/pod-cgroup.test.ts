@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { controllerDirectory, nodeHierarchy } from './hierarchy.ts';
+import { allTrees, controllerDirectory, nodeHierarchy } from './hierarchy.ts';
 import { cgroupProcesses, killCgroup, removeCgroup } from './kill.ts';
 import {
   createPodCgroup,
@@ -35,7 +35,7 @@ describe('a pod’s cgroup', () => {
     assert.equal(cgroup.path, nodeHierarchy().version === 2 ? `${TOP}/pod1/berth-s1` : `${TOP}/pod1`);
     for (const directory of cgroup.join) assert.ok(existsSync(directory), directory);
     await removePodCgroup(cgroup);
-    for (const tree of nodeHierarchy().trees) assert.ok(!existsSync(join(tree, TOP)), tree);
+    for (const tree of allTrees(nodeHierarchy())) assert.ok(!existsSync(join(tree, TOP)), tree);
     await removePodCgroup(cgroup);
   });
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { sleep } from '../../ground/wait.ts';
 import { isErrno } from '../../native/errno.ts';
-import { cgroupDirectories, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
+import { allTrees, cgroupDirectories, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
 import { parentPath } from './paths.ts';
 
 /**
@@ -41,7 +41,7 @@ export function planPodCgroup(
   // and a directory a tree is spared.
   const own = sandboxId !== undefined && hierarchy.version === 2;
   const path = own ? join(above, `berth-${sandboxId}`) : above;
-  const made = hierarchy.trees.flatMap((tree) =>
+  const made = allTrees(hierarchy).flatMap((tree) =>
     ancestry(path)
       .map((step) => ({ directory: join(tree, step), own: step !== above && step === path }))
       .filter(({ directory, own }) => own || owned.has(directory) || !existsSync(directory))

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Limit } from '../../../ground/limit.ts';
 import type { ExitWatcher } from '../../../native/exits.ts';
 import { findExecutable } from '../../../native/spawn.ts';
+import { createPodCgroup, removePodCgroup } from '../../../pod/cgroup/pod-cgroup.ts';
 import { probeRuntime } from '../../../pod/handler-probe.ts';
 import { OciDriver } from '../../../pod/oci-driver.ts';
 import { podSettings } from '../../config/pod-settings.ts';
@@ -20,6 +21,8 @@ const PACKAGED = new Set(['crun', 'runc']);
 export async function probeHandlers(config: Config, exits: ExitWatcher): Promise<Finding[]> {
   const { cgroupDriver, handlers } = podSettings(config);
   const scratch = mkdtempSync(join(tmpdir(), 'berth-doctor-'));
+  const cgroupParent = cgroupDriver === 'systemd' ? 'berth.slice' : `/berth-doctor-${process.pid}`;
+  const cgroup = createPodCgroup(cgroupParent);
   try {
     const probes = Object.entries(handlers).map(async ([name, { path }]): Promise<Finding> => {
       const runtime = new OciDriver({
@@ -30,8 +33,6 @@ export async function probeHandlers(config: Config, exits: ExitWatcher): Promise
         exits,
         limit: new Limit(1),
       });
-      const cgroupParent =
-        cgroupDriver === 'systemd' ? 'berth.slice' : `/berth-doctor-${process.pid}-${name}`;
       const { usable, version, reason } = await probeRuntime(runtime, {
         exits,
         scratch,
@@ -58,6 +59,7 @@ export async function probeHandlers(config: Config, exits: ExitWatcher): Promise
       },
     ];
   } finally {
+    await removePodCgroup(cgroup);
     rmSync(scratch, { recursive: true, force: true });
   }
 }
