@@ -1,7 +1,11 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { CLOSE, READY, type SandboxAnswer, type SandboxOrder } from './sandbox-order.ts';
 import { SandboxThread } from './sandbox-thread.ts';
+
+// This thread's own part of the compile cache: it may never come to an orderly end.
+flushCompileCache();
 
 const QUIET_MS = 20;
 
