@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { Fault, messageOf } from '../../ground/fault.ts';
@@ -8,6 +9,9 @@ import type { Failure, Reply, Request, Settlement } from './protocol.ts';
 import { UnpackJob } from './unpack-job.ts';
 
 /** The worker's side of UnpackPool: unpacks layers with synchronous file system calls, away from the event loop. */
+
+// This thread's own part of the compile cache: it may be ended at any time.
+flushCompileCache();
 
 const jobs = new Map<number, UnpackJob>();
 

@@ -44,6 +44,7 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
     const place = ground.place(name);
     return start(place.directory, place.cgroup, store);
   };
+  await startOnce(() => fresh('berth-first', startBerth));
   const { parts } = options;
   if (parts.has('lifecycle') || parts.has('concurrency')) {
     const berth = await fresh('berth', startBerth);
@@ -83,6 +84,14 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
     results.pulls = await measurePulls(pullers, ['gzip', 'zstd'], options.pullRounds);
   }
   return results;
+}
+
+/** The first start after an installation compiles the program for all later ones; the peer comes compiled. */
+async function startOnce(start: () => Promise<Node>): Promise<void> {
+  note('a first start, not measured');
+  const node = await start();
+  await pullImage(node);
+  await node.close();
 }
 
 async function main(): Promise<number> {
