@@ -73,7 +73,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
   const { settings, records, log, clock } = options;
   const paths = new PodPaths(options.state);
   keepMountsPrivate(paths.state);
-  for (const dir of [paths.sandboxes, paths.netns, paths.containers])
+  for (const dir of [paths.sandboxes, paths.netns, paths.pauses, paths.containers])
     mkdirSync(dir, { recursive: true, mode: 0o711 });
   setSubreaper();
   const parts: Parts = {
@@ -160,7 +160,7 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
           : new OciSandboxMaker({
               runtime,
               exits,
-              state: join(paths.state, 'pauses'),
+              state: paths.pauses,
               cgroupsPath: (id) => containerCgroup(cgroupDriver, cgroupParent, `pause-${id}`),
             });
       const status = { name, path: runtime.path, isDefault: false, ...found };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
  * state/sandboxes/<id>/{resolv.conf,hostname,hosts,shm}   one sandbox
  * state/netns/<id>                                         pin of its network namespace
  * state/containers/<id>/{config.json,rootfs,ctl,attach}    one container: the OCI bundle, the monitor's sockets
+ * state/pauses/<id>/                                      bundle of a sandbox that the OCI runtime made
  * state/exits/<id>                                         exit code, written by the monitor
  * state/oci/<handler>/                                     the OCI runtime's own state
  * ```
@@ -17,6 +18,7 @@ export class PodPaths {
   readonly sandboxes: string;
   readonly netns: string;
   readonly containers: string;
+  readonly pauses: string;
   readonly exits: string;
   readonly oci: string;
 
@@ -25,6 +27,7 @@ export class PodPaths {
     this.sandboxes = join(state, 'sandboxes');
     this.netns = join(state, 'netns');
     this.containers = join(state, 'containers');
+    this.pauses = join(state, 'pauses');
     this.exits = join(state, 'exits');
     this.oci = join(state, 'oci');
   }

@@ -176,7 +176,14 @@ function liveNetworks(parts: Parts, half: SandboxRecord[]): Set<string> {
 /** Ids of files that no record names. */
 function findOrphans(parts: Parts, known: Set<string>): string[] {
   const { paths } = parts;
-  const directories = [paths.sandboxes, paths.netns, paths.containers, paths.exits, ...ociRoots(parts)];
+  const directories = [
+    paths.sandboxes,
+    paths.netns,
+    paths.pauses,
+    paths.containers,
+    paths.exits,
+    ...ociRoots(parts),
+  ];
   for (const directory of directories) mkdirSync(directory, { recursive: true, mode: 0o711 });
   const found = new Set([
     ...directories.flatMap((directory) => readdirSync(directory)),
@@ -219,6 +226,7 @@ async function sweepOrphan(parts: Parts, id: string): Promise<void> {
   await parts.debts.payOrOwe(CONTAINER_DEBTS.rootfs, id, {});
   umount(parts.paths.shm(id));
   rmSync(parts.paths.sandbox(id), { recursive: true, force: true });
+  rmSync(join(parts.paths.pauses, id), { recursive: true, force: true });
   umount(parts.paths.netnsPin(id));
   rmSync(parts.paths.netnsPin(id), { force: true });
   parts.monitor.forget(id);

@@ -36,7 +36,8 @@ export class OciSandboxMaker implements SandboxMaker {
     const { runtime, cgroupsPath } = this.#options;
     const bundle = this.#bundle(request.id);
     const rootfs = join(bundle, 'rootfs');
-    mkdirSync(rootfs, { recursive: true, mode: 0o711 });
+    // Mount points of what the runtimes themselves need inside.
+    for (const name of ['dev', 'proc']) mkdirSync(join(rootfs, name), { recursive: true, mode: 0o711 });
     try {
       writeFileSync(join(rootfs, PAUSE_NAME), pauseProgram(), { mode: 0o755 });
       writeFileSync(join(bundle, 'config.json'), JSON.stringify(pauseSpec(request, cgroupsPath(request.id))));
@@ -109,7 +110,15 @@ function pauseSpec(request: SandboxRequest, cgroupsPath: string): object {
       noNewPrivileges: true,
       capabilities: PAUSE_CAPABILITIES,
     },
-    mounts: [],
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+      {
+        destination: '/dev',
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'noexec', 'mode=755', 'size=64k'],
+      },
+    ],
     linux: {
       namespaces: types.map((type) => ({ type })),
       sysctl: request.sysctls,
