@@ -230,6 +230,35 @@ describe('the life of a pod', () => {
     assert.deepEqual(wholeLines(all), ['x'.repeat(40_000), 'tailafter']);
   });
 
+  for (const handler of ['crun', 'runc'])
+    it(`gives a container a terminal, or an input that stays open, with ${handler}`, async () => {
+      const { node } = suite;
+      const tty = await runPod(node, `tty-${handler}`, ['sh', '-c', 'tty; stty size; sleep 1000'], {
+        container: { tty: true, stdin: true },
+        handler,
+      });
+      const { logPath } = await statusOf(node, tty.container);
+      const lines = await eventually('the terminal is in the log', 5000, () => {
+        const found = readLog(logPath);
+        return found.length >= 2 ? found : undefined;
+      });
+      assert.match(String(lines[0]!.content), /^\/dev\/pts\/0/);
+      assert.equal(lines[0]!.stream, 'stdout');
+      assert.match(await shell(node, tty.container, 'echo no terminal; tty; true'), /not a tty/);
+
+      const waiting = await runPod(node, `stdin-${handler}`, ['cat'], {
+        container: { stdin: true },
+        handler,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.equal((await statusOf(node, waiting.container)).state, ContainerState.RUNNING);
+      const closed = await runPod(node, `no-stdin-${handler}`, ['cat'], { handler });
+      await eventually('cat ends at the end of its input', 5000, async () =>
+        (await statusOf(node, closed.container)).state === ContainerState.EXITED ? true : undefined,
+      );
+      assert.equal((await statusOf(node, closed.container)).exitCode, 0);
+    });
+
   it('shares the PID namespace when asked, and pause gives nothing away', async () => {
     const { node } = suite;
     const shared = { securityContext: { namespaceOptions: { network: 0, pid: 0, ipc: 0 } } };
