@@ -26,6 +26,21 @@ describe('something dies that should not', () => {
     });
   }
 
+  it('a container that takes more memory than its limit: the reason says so, every time', async () => {
+    const { node } = suite;
+    const hungry = {
+      linux: {
+        resources: { memoryLimitInBytes: 15n * 1024n * 1024n, memorySwapLimitInBytes: 15n * 1024n * 1024n },
+      },
+    };
+    for (let round = 0; round < 20; round++) {
+      const command = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64M', 'count=1'];
+      const { container } = await runPod(node, `hungry-${round}`, command, { container: hungry });
+      const { exitCode, reason } = await waitForExit(node, container, 5000);
+      assert.deepEqual([exitCode, reason], [137, 'OOMKilled']);
+    }
+  });
+
   it('a container from outside: its end is seen', async () => {
     const { node } = suite;
     const { container } = await runPod(node, 'victim', ['sleep', '4711']);
