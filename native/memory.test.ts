@@ -8,6 +8,7 @@ Size:             86016 kB
 Rss:              40000 kB
 Private_Dirty:        0 kB
 Anonymous:            0 kB
+Swap:                 0 kB
 `;
 
 describe('programMappings', () => {
@@ -21,6 +22,7 @@ describe('programMappings', () => {
     for (const other of [
       NODE_TEXT.replace('Private_Dirty:        0', 'Private_Dirty:        4'),
       NODE_TEXT.replace('Anonymous:            0', 'Anonymous:            4'),
+      NODE_TEXT.replace('Swap:                 0', 'Swap:                 4'),
       NODE_TEXT.replace('r-xp', 'rw-p'),
       NODE_TEXT.replace('r-xp', 'r-xs'),
       NODE_TEXT.replace('fe:00 123456 /opt/node', '00:00 0 '),

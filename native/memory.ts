@@ -39,12 +39,15 @@ interface ProgramMapping {
   resident: number;
 }
 
+/** Where smaps counts pages that were changed since they were read: in memory, or swapped out. */
+const OWN_PAGES = ['Private_Dirty', 'Anonymous', 'Swap'];
+
 /** The large read-only file mappings without pages of our own, from the text of /proc/pid/smaps (proc(5)). */
 export function programMappings(smaps: string): ProgramMapping[] {
   const found: ProgramMapping[] = [];
   for (const entry of smaps.split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/)) {
     const head = /^([0-9a-f]+)-([0-9a-f]+) r-[-x]p \S+ \S+ [1-9]\d* +\//.exec(entry);
-    if (head === null || bytesOf(entry, 'Private_Dirty') > 0 || bytesOf(entry, 'Anonymous') > 0) continue;
+    if (head === null || OWN_PAGES.some((field) => bytesOf(entry, field) > 0)) continue;
     const [start, end] = [BigInt(`0x${head[1]}`), BigInt(`0x${head[2]}`)];
     const resident = bytesOf(entry, 'Rss');
     if (end - start >= LEAST_BYTES && resident > 0) found.push({ start, end, resident });
