@@ -285,7 +285,11 @@ export class TestNode implements NodeMarks {
       state: this.state,
       cri: { listen: `unix://${this.socket}`, stream_listen: '127.0.0.1:0' },
       metrics: { listen: '127.0.0.1:9464' },
-      runtime: { cgroup_driver: 'cgroupfs', handlers: { faulty: { path: this.faults.program } } },
+      runtime: {
+        cgroup_driver: 'cgroupfs',
+        cgroup_parent: `${this.cgroupParent}/own`,
+        handlers: { faulty: { path: this.faults.program } },
+      },
       image: { registry_config_dir: join(this.directory, 'certs.d') },
       network: {
         conf_dir: join(this.directory, 'net.d'),

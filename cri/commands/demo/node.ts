@@ -169,7 +169,7 @@ export class DemoNode {
       state: join(this.directory, 'state'),
       cri: { listen: `unix://${this.socket}`, stream_listen: '127.0.0.1:0' },
       metrics: { listen: METRICS },
-      runtime: { cgroup_driver: 'cgroupfs' },
+      runtime: { cgroup_driver: 'cgroupfs', cgroup_parent: this.cgroup },
       image: { registry_config_dir: join(this.directory, 'certs.d') },
       network: { conf_dir: join(this.directory, 'net.d'), pod_cidr: '10.85.0.0/24' },
     };

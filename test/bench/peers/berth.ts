@@ -24,7 +24,7 @@ export async function startBerth(directory: string, cgroup: string, store: strin
       state: join(directory, 'state'),
       cri: { listen: `unix://${socket}`, stream_listen: '127.0.0.1:0' },
       metrics: { listen: METRICS },
-      runtime: { default_handler: 'crun', cgroup_driver: 'cgroupfs' },
+      runtime: { default_handler: 'crun', cgroup_driver: 'cgroupfs', cgroup_parent: `${cgroup}/own` },
       image: { registry_config_dir: join(directory, 'certs.d') },
       network: { conf_dir: join(directory, 'net.d'), pod_cidr: '10.212.0.0/16' },
     };
