@@ -33,9 +33,9 @@ describe('inCgroup', () => {
     const cgroup = createPodCgroup(TOP, 's1');
     const before = membership();
     const fail = (): never => {
-      throw new Error('work');
+      throw new Error('on purpose');
     };
-    assert.throws(() => inCgroup(cgroup.join, fail), /work/);
+    assert.throws(() => inCgroup(cgroup.join, fail), /on purpose/);
     assert.equal(membership(), before);
     assert.throws(() => inCgroup([...cgroup.join, '/sys/fs/cgroup/cpu/berth-nowhere'], fail), {
       code: 'ENOENT',
