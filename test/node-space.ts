@@ -152,8 +152,17 @@ export function removeCgroups(parent: string): string[] {
   });
 }
 
+/** Lets the processes in the cgroups below `parent` run, so that they can die. */
+export function thawBelow(parent: string): void {
+  cgroupsBelow(parent).forEach(thaw);
+}
+
 /** A frozen process cannot die. */
 function thaw(path: string): void {
   const state = join(path, 'freezer.state');
-  if (existsSync(state)) writeFileSync(state, 'THAWED');
+  try {
+    if (existsSync(state)) writeFileSync(state, 'THAWED');
+  } catch (error) {
+    if (existsSync(state)) throw error; // else it went away meanwhile
+  }
 }

@@ -17,7 +17,7 @@ import { stringify } from 'smol-toml';
 import { Client } from '../cri/client.ts';
 import { OciFaults } from './faults.ts';
 import { killProcess, processesOf, processOf, type NodeMarks } from './node-processes.ts';
-import { membersBelow, NodeSpace, removeCgroups } from './node-space.ts';
+import { membersBelow, NodeSpace, removeCgroups, thawBelow } from './node-space.ts';
 import { ownDirectory } from './strays.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..');
@@ -262,6 +262,7 @@ export class TestNode implements NodeMarks {
 
   async #killAll(): Promise<void> {
     for (let tries = 0; tries < 100; tries++) {
+      thawBelow(this.cgroupParent);
       const members = membersBelow(this.cgroupParent).map(processOf);
       const left = [...processesOf(this), ...members].filter((process) => process !== undefined);
       const others = left.filter(({ pid }) => pid !== process.pid && pid !== this.holder);

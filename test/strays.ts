@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killProcess, processesOf, processOf } from './node-processes.ts';
-import { membersBelow, removeCgroups } from './node-space.ts';
+import { membersBelow, removeCgroups, thawBelow } from './node-space.ts';
 
 /*
  * What a killed test run leaves: a node's processes, cgroups and directory. Each directory of ours names the process
@@ -40,6 +40,7 @@ async function sweepNode(directory: string): Promise<void> {
   if (name === undefined) return;
   const cgroupParent = `/berth-test-${name}`;
   for (let tries = 0; tries < 100; tries++) {
+    thawBelow(cgroupParent);
     const members = membersBelow(cgroupParent).map(processOf);
     const left = [...processesOf({ holder: 0, directory, cgroupParent }), ...members];
     if (left.every((process) => process === undefined)) break;

@@ -14,7 +14,9 @@ describe('a test node', () => {
     const cgroup = `${node.cgroupParent}/kubepods/pod1`;
     makePodCgroup(cgroup);
     const [file, ...argv] = node.space.inside(['setsid', 'sh', '-c', 'sleep infinity & exec sleep infinity']);
-    const child = spawn(file!, argv, { stdio: 'ignore', detached: true });
+    // Marked as all of a node's processes are that are in no cgroup of it: setsid forks before it can be put into one.
+    const env = { ...process.env, BERTH_TEST_NODE: `${node.directory}/` };
+    const child = spawn(file!, argv, { stdio: 'ignore', detached: true, env });
     child.unref();
     for (const path of cgroupsBelow(cgroup)) writeFileSync(join(path, 'cgroup.procs'), String(child.pid));
     const pin = join(node.state, 'pin');
