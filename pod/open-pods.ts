@@ -12,7 +12,6 @@ import { bindMount, makePrivate, mounts } from '../native/mount.ts';
 import { setSubreaper } from '../native/namespaces.ts';
 import { findExecutable } from '../native/spawn.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
-import { containerCgroup } from './cgroup/paths.ts';
 import { createPodCgroup, removePodCgroup } from './cgroup/pod-cgroup.ts';
 import { Conmon } from './conmon.ts';
 import { checkContainerRecord, type Container } from './container.ts';
@@ -161,7 +160,7 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
               runtime,
               exits,
               state: paths.pauses,
-              cgroupsPath: (id) => containerCgroup(cgroupDriver, cgroupParent, `pause-${id}`),
+              cgroupDriver,
             });
       const status = { name, path: runtime.path, isDefault: false, ...found };
       return { status, runtime, maker, exec: exec === 'auto' ? usualExec(runtime.path) : exec };

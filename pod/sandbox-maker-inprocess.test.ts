@@ -57,7 +57,15 @@ describe('sandboxes made in process', () => {
     const own = { net: true, ipc: true, pid: true, ...namespaces };
     const id = `test-${process.pid}-${++count}`;
     const netnsPin = own.net ? { netnsPin: `${directory}/${id}` } : {};
-    return { id, hostname: 'pod-one', namespaces: own, sysctls: {}, ...netnsPin, ...more };
+    return {
+      id,
+      hostname: 'pod-one',
+      namespaces: own,
+      sysctls: {},
+      cgroupParent: '/berth-test',
+      ...netnsPin,
+      ...more,
+    };
   }
 
   async function make(wanted: SandboxRequest): Promise<MadeSandbox> {

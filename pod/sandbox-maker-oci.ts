@@ -6,6 +6,7 @@ import { bindMount, umount } from '../native/mount.ts';
 import { removePin } from '../native/namespaces.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
+import { ociCgroupsPath, type CgroupDriver } from './cgroup/paths.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { pauseProgram } from './pause/build.ts';
@@ -16,8 +17,7 @@ export interface OciSandboxMakerOptions {
   exits: ExitWatcher;
   /** Directory for the bundles. */
   state: string;
-  /** Cgroup path for a sandbox's pause, in the driver's spelling. */
-  cgroupsPath: (id: string) => string;
+  cgroupDriver: CgroupDriver;
 }
 
 /**
@@ -25,7 +25,7 @@ export interface OciSandboxMakerOptions {
  * the same to all other rooms.
  */
 export class OciSandboxMaker implements SandboxMaker {
-  readonly entersCgroup = false;
+  readonly entersCgroup = true;
   readonly #options: OciSandboxMakerOptions;
 
   constructor(options: OciSandboxMakerOptions) {
@@ -33,14 +33,19 @@ export class OciSandboxMaker implements SandboxMaker {
   }
 
   async make(request: SandboxRequest, signal?: AbortSignal): Promise<MadeSandbox> {
-    const { runtime, cgroupsPath } = this.#options;
+    const { runtime, cgroupDriver } = this.#options;
     const bundle = this.#bundle(request.id);
     const rootfs = join(bundle, 'rootfs');
     // Mount points of what the runtimes themselves need inside.
     for (const name of ['dev', 'proc']) mkdirSync(join(rootfs, name), { recursive: true, mode: 0o711 });
     try {
       writeFileSync(join(rootfs, PAUSE_NAME), pauseProgram(), { mode: 0o755 });
-      writeFileSync(join(bundle, 'config.json'), JSON.stringify(pauseSpec(request, cgroupsPath(request.id))));
+      writeFileSync(
+        join(bundle, 'config.json'),
+        JSON.stringify(
+          pauseSpec(request, ociCgroupsPath(cgroupDriver, request.cgroupParent, `pause-${request.id}`)),
+        ),
+      );
       await runtime.create(request.id, bundle, join(bundle, 'pid'), signal);
       const pid = Number.parseInt(readFileSync(join(bundle, 'pid'), 'utf8'), 10);
       await runtime.start(request.id, signal);

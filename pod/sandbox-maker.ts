@@ -13,6 +13,8 @@ export interface SandboxRequest {
   sysctls: Record<string, string>;
   /** Where to pin the network namespace: a file in the runtime's private directory. Absent with the node's network. */
   netnsPin?: string;
+  /** The pod's cgroup in the configuration's spelling: pause is accounted there or below. */
+  cgroupParent: string;
   /** Directories of the cgroup that pause is born in, one a tree; a maker that cannot do that leaves it out. */
   cgroup?: string[];
 }
@@ -26,7 +28,7 @@ export interface MadeSandbox {
 }
 
 export interface SandboxMaker {
-  /** Whether pause is born in the request's cgroup; else the caller moves it there. */
+  /** Whether pause is born in the pod's cgroup or below; else the caller moves it there. */
   readonly entersCgroup: boolean;
   make(request: SandboxRequest, signal?: AbortSignal): Promise<MadeSandbox>;
   /** Ends pause and releases the pins. Idempotent; `made` may be absent (crash between intent and commit). */

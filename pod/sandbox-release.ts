@@ -70,6 +70,7 @@ export function sandboxRequest(parts: Parts, record: SandboxRecord): SandboxRequ
     hostname: namespaces.net ? sandboxHostname(config) : '',
     namespaces,
     sysctls: config.sysctls,
+    cgroupParent: cgroupParent(parts, config),
     ...(record.cgroup === undefined ? {} : { cgroup: record.cgroup.join }),
     ...(namespaces.net ? { netnsPin: parts.paths.netnsPin(id) } : {}),
   };
