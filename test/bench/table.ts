@@ -62,7 +62,8 @@ function memoryTable(crowd: NonNullable<Results['crowd']>): string {
   const starts = all.map(({ startSeconds }) => startSeconds);
   rows.push(['start of all, s', ...starts.map(figure), ...ratios(starts)]);
   return `${grid('PSS MiB (anonymous; daemon; processes)', heads(Object.keys(crowd)), rows)}
-counted: daemon, shims, monitors, pauses; not counted: the containers' own processes, the registry, kernel memory`;
+counted: daemon, shims, monitors, pauses; not counted: the containers' own processes, the registry, kernel memory
+weighed 12 s after the last start, when each daemon has come to rest; Berth after a first start that compiled it`;
 }
 
 function listTable(crowd: NonNullable<Results['crowd']>): string {
