@@ -12,7 +12,8 @@ import {
   type PodInterface,
   probeNetwork,
 } from './network-list.ts';
-import { PluginError, PluginRunner } from './plugin-runner.ts';
+import { PluginError } from './plugin-error.ts';
+import { PluginRunner } from './plugin-runner.ts';
 
 /** A plugin that notes each call, and does what `script` says. */
 const PLUGIN = (log: string, script: string): string => `#!/bin/sh

@@ -1,6 +1,6 @@
 import { Fault } from '../ground/fault.ts';
 import { type ConfigList, isJsonObject, type JsonObject, versionAtLeast } from './config-list.ts';
-import type { PluginRunner, Verb } from './plugin-runner.ts';
+import type { PluginCaller, Verb } from './plugin-runner.ts';
 import { checkResult } from './result.ts';
 
 /** The pod side of a call: what the specification names container ID, network namespace, interface and arguments. */
@@ -21,7 +21,7 @@ type Call = (verb: Verb, plugin: JsonObject & { type: string }, prevResult?: Jso
  * DEL of all has run in reverse order; `undoFailed` hears of what went wrong in that. Throws the Fault of the ADD.
  */
 export async function addToNetwork(
-  runner: PluginRunner,
+  runner: PluginCaller,
   list: ConfigList,
   pod: PodInterface,
   undoFailed: (error: unknown) => void,
@@ -45,7 +45,7 @@ export async function addToNetwork(
  * others from theirs; throws the first Fault at the end.
  */
 export async function deleteFromNetwork(
-  runner: PluginRunner,
+  runner: PluginCaller,
   list: ConfigList,
   pod: PodInterface,
   result: JsonObject | undefined,
@@ -65,7 +65,7 @@ export async function deleteFromNetwork(
 
 /** CHECK of each plugin: throws the first Fault. Does nothing when the list forbids it or is older than 0.4.0. */
 export async function checkOnNetwork(
-  runner: PluginRunner,
+  runner: PluginCaller,
   list: ConfigList,
   pod: PodInterface,
   result: JsonObject,
@@ -81,7 +81,7 @@ export async function checkOnNetwork(
  * 1.1.0 on answers STATUS with success. Throws a Fault that says what is missing.
  */
 export async function probeNetwork(
-  runner: PluginRunner,
+  runner: PluginCaller,
   list: ConfigList,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -100,7 +100,7 @@ export async function probeNetwork(
 
 /** STATUS of each plugin: throws the first Fault. Does nothing for lists older than 1.1.0. */
 export async function statusOfNetwork(
-  runner: PluginRunner,
+  runner: PluginCaller,
   list: ConfigList,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -114,7 +114,7 @@ export async function statusOfNetwork(
  * Fault. Does nothing when the list forbids it or is older than 1.1.0.
  */
 export async function collectGarbage(
-  runner: PluginRunner,
+  runner: PluginCaller,
   list: ConfigList,
   valid: { containerID: string; ifname: string }[],
   signal?: AbortSignal,
@@ -126,7 +126,7 @@ export async function collectGarbage(
 
 const NOBODY: PodInterface = { containerId: '', netns: '', ifName: '', args: {}, capabilities: {} };
 
-function caller(runner: PluginRunner, list: ConfigList, pod: PodInterface, signal?: AbortSignal): Call {
+function caller(runner: PluginCaller, list: ConfigList, pod: PodInterface, signal?: AbortSignal): Call {
   const env: Record<string, string> =
     pod === NOBODY
       ? {}

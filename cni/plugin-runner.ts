@@ -4,6 +4,7 @@ import type { ExitWatcher } from '../native/exits.ts';
 import { run, type RunResult } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
 import { isJsonObject, type JsonObject } from './config-list.ts';
+import { CNI_ERROR, PluginError } from './plugin-error.ts';
 
 export type Verb = 'ADD' | 'DEL' | 'CHECK' | 'VERSION' | 'STATUS' | 'GC';
 
@@ -17,31 +18,24 @@ export interface PluginCall {
   env: Record<string, string>;
 }
 
-/** What a plugin said when it failed. */
-export class PluginError extends Error {
-  readonly plugin: string;
-  /** Error codes of the specification, section 5: below 100 they are common to all plugins. */
-  readonly code: number;
-  readonly details: string;
-
-  constructor(plugin: string, code: number, msg: string, details: string) {
-    super(`code ${code}: ${msg}${details === '' ? '' : ` (${details})`}`);
-    this.name = 'PluginError';
-    this.plugin = plugin;
-    this.code = code;
-    this.details = details;
-  }
-}
-
-/** "Try again later", "the plugin is not available", "... and existing pods may have limited connectivity". */
-const PASSING_CODES = [11, 50, 51];
+const PASSING_CODES: number[] = [
+  CNI_ERROR.tryAgainLater,
+  CNI_ERROR.unavailable,
+  CNI_ERROR.unavailableLimited,
+];
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** VERSION and STATUS change nothing and wait for nobody. */
 const PROBE_TIMEOUT_MS = 5000;
 const MAX_OUTPUT = 1 << 20;
 
+/** Who runs plugins: by exec, or in this process. */
+export interface PluginCaller {
+  /** What it printed, parsed; undefined for nothing. Throws Fault, with the PluginError as cause when it failed. */
+  call(call: PluginCall, signal?: AbortSignal): Promise<unknown>;
+}
+
 /** Runs plugins by exec. A plugin that takes too long is killed with its process group. */
-export class PluginRunner {
+export class PluginRunner implements PluginCaller {
   readonly #exits: ExitWatcher;
   readonly #binDirs: string[];
   readonly #timeoutMs: number;
@@ -117,9 +111,13 @@ function failure(call: PluginCall, subject: string, result: RunResult): Fault {
   }
   const code = typeof said['code'] === 'number' ? said['code'] : 0;
   const details = typeof said['details'] === 'string' ? said['details'] : '';
-  const kind: FaultKind = PASSING_CODES.includes(code) ? 'unavailable' : 'internal';
-  const cause = new PluginError(call.type, code, said['msg'], details);
-  return new Fault(kind, `${call.verb} failed`, { subject, cause });
+  return faultOf(call.verb, new PluginError(call.type, code, said['msg'], details));
+}
+
+/** The Fault for what a plugin said: `unavailable` when it asks to try again later, else `internal`. */
+export function faultOf(verb: Verb, error: PluginError): Fault {
+  const kind: FaultKind = PASSING_CODES.includes(error.code) ? 'unavailable' : 'internal';
+  return new Fault(kind, `${verb} failed`, { subject: `CNI plugin ${error.plugin}`, cause: error });
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,6 @@
 import { type ConfigList, isJsonObject, type JsonObject } from '../cni/config-list.ts';
 import { addToNetwork, collectGarbage, deleteFromNetwork, type PodInterface } from '../cni/network-list.ts';
-import type { PluginRunner } from '../cni/plugin-runner.ts';
+import type { PluginCaller } from '../cni/plugin-runner.ts';
 import { podAddresses } from '../cni/result.ts';
 import { Fault, messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
@@ -23,11 +23,11 @@ interface CniAttachment {
 
 /** Pods whose network CNI plugins make. What was added is durable in the table `cni-attachments` before plugins run. */
 export class CniNetwork {
-  readonly #runner: PluginRunner;
+  readonly #runner: PluginCaller;
   readonly #table: RecordTable<CniAttachment>;
   readonly #log: Log;
 
-  constructor(records: RecordStore, runner: PluginRunner, log: Log) {
+  constructor(records: RecordStore, runner: PluginCaller, log: Log) {
     this.#table = records.table('cni-attachments', checkAttachment);
     this.#runner = runner;
     this.#log = log;

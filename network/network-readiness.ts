@@ -1,6 +1,6 @@
 import type { ConfigList } from '../cni/config-list.ts';
 import { probeNetwork } from '../cni/network-list.ts';
-import type { PluginRunner } from '../cni/plugin-runner.ts';
+import type { PluginCaller } from '../cni/plugin-runner.ts';
 import { messageOf } from '../ground/fault.ts';
 
 /** How often in a row a network that was ready must fail before it counts as not ready: plugins restart. */
@@ -11,13 +11,13 @@ const PATIENCE = 3;
  * row. Answers from memory.
  */
 export class NetworkReadiness {
-  readonly #runner: PluginRunner;
+  readonly #runner: PluginCaller;
   #list: ConfigList | undefined;
   #ready = false;
   #failures = 0;
   #message = '';
 
-  constructor(runner: PluginRunner) {
+  constructor(runner: PluginCaller) {
     this.#runner = runner;
   }
 

@@ -1,0 +1,39 @@
+import type { JsonObject } from './config-list.ts';
+import { PluginError } from './plugin-error.ts';
+import { callPlugin } from './plugin-call.ts';
+import type { Delegate, Plugin } from './plugin.ts';
+import { faultOf, type PluginCall, type PluginCaller } from './plugin-runner.ts';
+
+/**
+ * Plugins that are functions run in this process, all others by `external`. A configuration object with
+ * `"berth.exec": true`, or a type in `forced`, goes to the executable although there is a function for it.
+ */
+export class BuiltInPlugins implements PluginCaller {
+  readonly #plugins: ReadonlyMap<string, Plugin>;
+  readonly #external: PluginCaller;
+
+  constructor(plugins: readonly Plugin[], external: PluginCaller, forced: readonly string[] = []) {
+    this.#plugins = new Map(
+      plugins.filter(({ type }) => !forced.includes(type)).map((plugin) => [plugin.type, plugin]),
+    );
+    this.#external = external;
+  }
+
+  async call(call: PluginCall, signal?: AbortSignal): Promise<unknown> {
+    const plugin = this.#plugins.get(call.type);
+    if (plugin === undefined || call.config['berth.exec'] === true)
+      return await this.#external.call(call, signal);
+    try {
+      return await callPlugin(plugin, call, this.#delegate(call), signal);
+    } catch (error) {
+      throw error instanceof PluginError ? faultOf(call.verb, error) : error;
+    }
+  }
+
+  #delegate({ env, config }: PluginCall): Delegate {
+    return async (verb, type, signal) => {
+      const { 'berth.exec': _ours, ...same } = config as JsonObject & { 'berth.exec'?: unknown };
+      return await this.call({ verb, type, config: same, env }, signal);
+    };
+  }
+}
