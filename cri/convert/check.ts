@@ -15,6 +15,11 @@ export function required<T>(value: T | null, path: string): T {
   return value ?? refuse(path, 'is missing');
 }
 
+/** A message for another operating system: it must not be there (proto: "applicable to Windows"). */
+export function notForWindows(message: object | null, path: string): void {
+  if (message !== null) refuse(path, 'is set, and Berth runs on Linux');
+}
+
 /** A text that has to be there. */
 export function filled(text: string, path: string): string {
   return text === '' ? refuse(path, 'is empty') : text;

@@ -8,6 +8,7 @@ import {
   keyed,
   named,
   noNul,
+  notForWindows,
   oneLine,
   refuse,
   required,
@@ -24,6 +25,7 @@ export function containerConfigFromWire(
 ): ContainerConfig {
   const config = required(message, path);
   noNul(config, path);
+  notForWindows(config.windows, `${path}.windows`);
   const { name, attempt } = required(config.metadata, `${path}.metadata`);
   return {
     metadata: { name: oneLine(filled(name, `${path}.metadata.name`), `${path}.metadata.name`), attempt },

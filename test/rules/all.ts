@@ -1,3 +1,4 @@
+import { criCoverage } from './coverage.ts';
 import * as documents from './documents.ts';
 import * as files from './files.ts';
 import * as packages from './packages.ts';
@@ -21,4 +22,5 @@ export const RULES: readonly Rule[] = [
   documents.linksResolve,
   documents.commandsExist,
   documents.roomsDescribed,
+  criCoverage,
 ];

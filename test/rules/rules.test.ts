@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { criCoverage } from './coverage.ts';
 import * as documents from './documents.ts';
 import * as files from './files.ts';
 import { importsOf, packageOf } from './imports.ts';
@@ -18,6 +19,11 @@ const SOUND: Record<string, string> = {
     .join()}\n`,
   'docs/dependencies.md': '| `koffi` | the kernel |\n| `mocha` | tests |\n',
   'docs/principles.md': '',
+  'docs/cri-coverage.md':
+    '| `Version` | says | `pod/a.test.ts` |\n| `Mount.host_path` | mounted | `pod/a.test.ts` |\n',
+  'cri/proto/wire.txt':
+    'rpc RuntimeService Version (V) -> (V)\n\nmessage Mount\n  2 host_path string\n\nenum Mode\n  0 POD\n',
+  'pod/a.test.ts': '',
   'bin/berth': '#!/bin/sh\n',
   'package.json': JSON.stringify({
     scripts: { check: 'x' },
@@ -178,6 +184,24 @@ const PLANTED: [Rule, string, Record<string, string | undefined>, RegExp][] = [
     { 'docs/architecture.md': SOUND['docs/architecture.md']!.replace('`cri/`', '') },
     /nothing of cri/,
   ],
+  ...(
+    [
+      ['a field without a row', '  3 readonly bool\n', '', /0 has no row for Mount\.readonly/],
+      ['a row without a field', '', '| `Mount.x` | kept | `pod/a.test.ts` |\n', /3 the CRI has no Mount\.x/],
+      ['a second row', '', '| `Version` | again | `pod/a.test.ts` |\n', /3 Version has two rows/],
+      ['a row that says nothing', '  3 a bool\n', '| `Mount.a` | | `pod/a.test.ts` |\n', /says nothing of/],
+      ['a row without a test', '  3 a bool\n', '| `Mount.a` | kept | none |\n', /names no test for Mount\.a/],
+      ['a test that is not there', '  3 a bool\n', '| `Mount.a` | kept | `pod/b.test.ts` |\n', /no such test/],
+    ] as const
+  ).map(([what, field, row, expected]): (typeof PLANTED)[number] => [
+    criCoverage,
+    what,
+    {
+      'cri/proto/wire.txt': SOUND['cri/proto/wire.txt']!.replace('\n\nenum', `\n${field}\nenum`),
+      'docs/cri-coverage.md': SOUND['docs/cri-coverage.md']! + row,
+    },
+    expected,
+  ]),
 ];
 
 describe('rules of the house', () => {
