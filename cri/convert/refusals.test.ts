@@ -14,7 +14,11 @@ describe('the wire', () => {
       () => sandbox({ metadata: { uid: 'u', namespace: 'n' } }),
       'config.metadata.name is empty',
     ],
-    ['a sandbox for Windows', () => sandbox({ ...SANDBOX, windows: {} }), 'config.windows is set, and Berth runs'],
+    [
+      'a sandbox for Windows',
+      () => sandbox({ ...SANDBOX, windows: {} }),
+      'config.windows is set, and Berth runs',
+    ],
     ['a container for Windows', () => container({ ...CONTAINER, windows: {} }), 'config.windows is set'],
     ['no uid', () => sandbox({ metadata: { name: 'n', namespace: 'n' } }), 'config.metadata.uid is empty'],
     [

@@ -2,7 +2,18 @@ import { isIP } from 'node:net';
 import type { DnsConfig, PortMapping, SandboxConfig, SandboxMetadata } from '../../pod/config.ts';
 import type { SandboxFilter, SandboxView } from '../../pod/pods.ts';
 import type * as wire from '../proto/codec.js';
-import { absoluteOrEmpty, filled, keyed, named, noNul, notForWindows, oneLine, refuse, required, whole } from './check.ts';
+import {
+  absoluteOrEmpty,
+  filled,
+  keyed,
+  named,
+  noNul,
+  notForWindows,
+  oneLine,
+  refuse,
+  required,
+  whole,
+} from './check.ts';
 import { numberOf, PROTOCOLS, SANDBOX_STATES } from './names.ts';
 import { resourcesFromWire } from './resources.ts';
 import { namespacesToWire, sandboxSecurityFromWire } from './security.ts';

@@ -191,7 +191,12 @@ const PLANTED: [Rule, string, Record<string, string | undefined>, RegExp][] = [
       ['a second row', '', '| `Version` | again | `pod/a.test.ts` |\n', /3 Version has two rows/],
       ['a row that says nothing', '  3 a bool\n', '| `Mount.a` | | `pod/a.test.ts` |\n', /says nothing of/],
       ['a row without a test', '  3 a bool\n', '| `Mount.a` | kept | none |\n', /names no test for Mount\.a/],
-      ['a test that is not there', '  3 a bool\n', '| `Mount.a` | kept | `pod/b.test.ts` |\n', /no such test/],
+      [
+        'a test that is not there',
+        '  3 a bool\n',
+        '| `Mount.a` | kept | `pod/b.test.ts` |\n',
+        /no such test/,
+      ],
     ] as const
   ).map(([what, field, row, expected]): (typeof PLANTED)[number] => [
     criCoverage,
