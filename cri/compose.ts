@@ -154,8 +154,14 @@ function openNetworkRoom(
   exits: ExitWatcher,
   log: Log,
 ): ReturnType<typeof openNetwork> {
-  const { conf_dir: confDir, bin_dirs: binDirs, pod_cidr: podCidr, bridge } = config.network;
-  return openNetwork({ records, exits, log, config: { confDir, binDirs, podCidr, bridge } });
+  const {
+    conf_dir: confDir,
+    bin_dirs: binDirs,
+    exec_plugins: execPlugins,
+    pod_cidr: podCidr,
+    bridge,
+  } = config.network;
+  return openNetwork({ records, exits, log, config: { confDir, binDirs, execPlugins, podCidr, bridge } });
 }
 
 /** Metrics are worth less than pods: a taken address is an error in the log, not the end of the daemon. */

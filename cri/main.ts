@@ -73,6 +73,25 @@ configured(image, 'remove', 'remove an image with all of its names')
     (await import('./commands/image.ts')).imageRemove(name, options),
   );
 
+const cni = program.command('cni').description('the CNI plugins that Berth brings, for other runtimes');
+cni
+  .command('list')
+  .description('print their types')
+  .action(async () => (await import('./commands/cni.ts')).cniList());
+cni
+  .command('install')
+  .description('write them into a directory as programs')
+  .argument('<directory>', 'such as /opt/cni/bin')
+  .option('--force', 'replace programs of others that have the same names')
+  .action(async (directory: string, options: { force?: boolean }) =>
+    (await import('./commands/cni.ts')).cniInstall(directory, options),
+  );
+cni
+  .command('remove')
+  .description('take away what install wrote')
+  .argument('<directory>')
+  .action(async (directory: string) => (await import('./commands/cni.ts')).cniRemove(directory));
+
 configured(program, 'status', 'what the running daemon does, owes and cannot do')
   .option('--json', 'for machines')
   .action(async (options: Options) => (await import('./commands/status.ts')).status(options));

@@ -1,5 +1,6 @@
 import type { ConfigList } from '../cni/config-list.ts';
 import { ConfigDirectory } from '../cni/config-directory.ts';
+import { BuiltInPlugins } from '../cni/built-in-plugins.ts';
 import { PluginRunner } from '../cni/plugin-runner.ts';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { Limit } from '../ground/limit.ts';
@@ -11,6 +12,7 @@ import { CniNetwork } from './cni-network.ts';
 import { Iptables } from './iptables.ts';
 import { NetworkReadiness } from './network-readiness.ts';
 import type { AttachRequest, Attachment, NetworkStatus, PodNetwork } from './pod-network.ts';
+import { ownPlugins } from './plugins/own-plugins.ts';
 import { parsePodRanges } from './pod-range.ts';
 
 export interface NetworkOptions {
@@ -22,6 +24,8 @@ export interface NetworkOptions {
     confDir: string;
     /** Where CNI plugins lie, in order of preference. */
     binDirs: string[];
+    /** Types of plugins that are run by exec although they are built in. */
+    execPlugins: string[];
     /** `10.1.0.0/24`, or with a second range of the other family after a comma; empty: the kubelet says it. */
     podCidr: string;
     /** Name of the built-in network's bridge. */
@@ -73,7 +77,11 @@ class NodeNetwork implements PodNetwork {
   #bridgeTrouble = 'It has not been started yet';
 
   constructor({ records, exits, log, config, pollMs }: NetworkOptions) {
-    const runner = new PluginRunner(exits, config.binDirs);
+    const runner = new BuiltInPlugins(
+      ownPlugins(),
+      new PluginRunner(exits, config.binDirs),
+      config.execPlugins,
+    );
     this.#log = log;
     this.#directory = new ConfigDirectory(config.confDir);
     this.#cni = new CniNetwork(records, runner, log);

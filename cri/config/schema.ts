@@ -86,6 +86,10 @@ const SCHEMA = {
       wrong: sound.absolutePath,
     }),
     bin_dirs: texts(['/opt/cni/bin', '/usr/lib/cni'], 'CNI plugins', { wrong: sound.absolutePaths }),
+    exec_plugins: texts(
+      [],
+      'types of CNI plugins that are run as programs from bin_dirs although Berth has them built in',
+    ),
     pod_cidr: text(
       '',
       'when conf_dir holds no network and this (or the kubelet) gives a range, the built-in bridge network serves',

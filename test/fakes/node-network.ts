@@ -38,7 +38,7 @@ export class NodeNetworkRig {
   /** A network as the daemon opens it. */
   async network(
     podCidr: string,
-    options: { log?: Log; binDirs?: string[]; pollMs?: number } = {},
+    options: { log?: Log; binDirs?: string[]; execPlugins?: string[]; pollMs?: number } = {},
   ): Promise<PodNetwork> {
     const network = await openNetwork({
       records: this.records,
@@ -47,6 +47,7 @@ export class NodeNetworkRig {
       config: {
         confDir: this.confDir,
         binDirs: options.binDirs ?? ['/opt/cni/bin', '/usr/lib/cni'],
+        execPlugins: options.execPlugins ?? [],
         podCidr,
         bridge: 'berth0',
       },

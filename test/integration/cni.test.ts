@@ -132,7 +132,7 @@ describeInOwnNamespaces('CNI networks', import.meta.url, () => {
   it('finds a pod again whose ADD a kill -9 has cut off', async () => {
     const bin = plugin('slow', `[ $CNI_COMMAND = DEL ] && exit 0; touch ${rig.directory}/adding; sleep 1`);
     configure('10-pods.conf', { cniVersion: '1.0.0', type: 'slow' });
-    const config = { confDir: rig.confDir, binDirs: [bin], podCidr: '', bridge: 'berth0' };
+    const config = { confDir: rig.confDir, binDirs: [bin], execPlugins: [], podCidr: '', bridge: 'berth0' };
     const script = `
       import { existsSync } from 'node:fs';
       import { SILENT } from ${JSON.stringify(import.meta.resolve('../../ground/log.ts'))};
