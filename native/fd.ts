@@ -29,6 +29,9 @@ const pair = bind<[number, number, number, number[]]>(
 const memfdCreate = bind<[string, number]>('int memfd_create(const char *name, unsigned int flags)');
 
 const fcntl = bind<[number, number, number]>('int fcntl(int fd, int command, int argument)');
+const ioctlInt = bind<[number, number, number[]]>(
+  'int ioctl(int fd, unsigned long request, _Out_ int *value)',
+);
 const poll = bind<[Buffer, number, number]>('int poll(void *fds, unsigned long count, int timeout)');
 
 const AF_UNIX = 1;
@@ -39,6 +42,7 @@ const MFD_EXEC = 0x10;
 const F_ADD_SEALS = 1033;
 const F_SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8 };
 const POLLIN = 1;
+const FIONREAD = 0x541b;
 
 /** Closes a file descriptor. Throws EBADF when it is none: that is always a mistake of the caller. */
 export function closeFd(fd: number): void {
@@ -57,6 +61,13 @@ export function socketpair(): [number, number] {
   const fds = [0, 0];
   check('socketpair', pair(AF_UNIX, SOCK_STREAM | O.CLOEXEC, 0, fds));
   return [fds[0]!, fds[1]!];
+}
+
+/** How many bytes stand in a pipe or socket, unread (FIONREAD, ioctl_tty(2)). */
+export function pendingBytes(fd: number): number {
+  const value = [0];
+  check(`ioctl FIONREAD ${fd}`, ioctlInt(fd, FIONREAD, value));
+  return value[0]!;
 }
 
 /** An anonymous file in memory, close-on-exec. */

@@ -2,6 +2,7 @@ import { Fault } from '../ground/fault.ts';
 import type { CollectOptions } from '../native/run.ts';
 import type { Parts } from './parts.ts';
 import type { ExecResult } from './pods.ts';
+import { commandContainer } from './exec/permission.ts';
 import { byJoining, byRuntime } from './exec/ways.ts';
 
 /** What ExecSync keeps of each stream at most; the rest is read and dropped, as with the peers. */
@@ -22,18 +23,8 @@ export async function execSync(
   timeoutSeconds: number,
   signal?: AbortSignal,
 ): Promise<ExecResult> {
-  const container = parts.containers.find(id);
+  const container = commandContainer(parts, id, command);
   const { record, subject } = container;
-  if (command.length === 0) throw new Fault('invalid', 'The command is empty', { subject });
-  if (command.some((word) => word.includes('\0')))
-    throw new Fault('invalid', 'The command contains a NUL byte', { subject });
-  if (record.phase !== 'running') {
-    throw new Fault(
-      'precondition',
-      `It is ${container.state}, and a command can only run in a running container`,
-      { subject },
-    );
-  }
   const limit = timeoutSeconds > 0 ? AbortSignal.timeout(timeoutSeconds * 1000) : undefined;
   const options: CollectOptions = {
     maxOutput: MAX_OUTPUT_BYTES,

@@ -93,11 +93,14 @@ export class OciDriver implements OciRuntime {
     }
   }
 
-  exec(id: string, processFile: string, log: string): { path: string; argv: string[] } {
-    return {
-      path: this.path,
-      argv: [this.path, ...this.globalArgs, ...logFlags(log), 'exec', '--process', processFile, id],
-    };
+  exec(id: string, processFile: string, log: string, pidFile?: string): { path: string; argv: string[] } {
+    const verb = [
+      'exec',
+      '--process',
+      processFile,
+      ...(pidFile === undefined ? [] : ['--pid-file', pidFile]),
+    ];
+    return { path: this.path, argv: [this.path, ...this.globalArgs, ...logFlags(log), ...verb, id] };
   }
 
   async #verb(verb: string, args: string[], id: string, signal?: AbortSignal): Promise<void> {

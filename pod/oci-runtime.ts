@@ -21,8 +21,11 @@ export interface OciRuntime {
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */
   delete(id: string, options?: { force?: boolean }): Promise<void>;
-  /** The command that runs one more process inside; the caller owns its pipes. Failures of the runtime itself are in `log`. */
-  exec(id: string, processFile: string, log: string): { path: string; argv: string[] };
+  /**
+   * The command that runs one more process inside; the caller owns its pipes. Failures of the runtime itself are in
+   * `log`, the process' pid in `pidFile`.
+   */
+  exec(id: string, processFile: string, log: string, pidFile?: string): { path: string; argv: string[] };
 }
 
 /** What a runtime wrote to its log (JSON lines, `--log-format json`): the last error's text, or undefined. */

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Clock } from '../ground/clock.ts';
+import { Fault } from '../ground/fault.ts';
 import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
@@ -23,6 +24,7 @@ import { stopContainer } from './container-stop.ts';
 import { containerView, listContainers } from './container-view.ts';
 import { Debts, type DebtRecord } from './debts.ts';
 import { Directory } from './directory.ts';
+import { exec } from './exec/exec.ts';
 import { execSync } from './exec-sync.ts';
 import { probeRuntime } from './handler-probe.ts';
 import { Handlers, type Handler } from './handlers.ts';
@@ -30,6 +32,7 @@ import { reopenLog } from './log-reopen.ts';
 import { OciDriver } from './oci-driver.ts';
 import type { Parts } from './parts.ts';
 import { PodPaths } from './paths.ts';
+import { connectPort } from './port-connect.ts';
 import type { Census, Pods } from './pods.ts';
 import { recover } from './recovery.ts';
 import { Reservations } from './reservations.ts';
@@ -41,6 +44,7 @@ import { removeSandbox } from './sandbox-remove.ts';
 import { runSandbox } from './sandbox-run.ts';
 import { stopSandbox } from './sandbox-stop.ts';
 import { listSandboxes, sandboxView } from './sandbox-view.ts';
+import { Sessions } from './sessions.ts';
 import type { PodSettings } from './settings.ts';
 import { DEFAULT_CAPABILITIES } from './spec/capabilities.ts';
 import { nodeFacts } from './spec/node-facts.ts';
@@ -96,6 +100,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
     containerRecords: records.table('containers', checkContainerRecord),
     sandboxes: new Directory<Sandbox>('sandbox'),
     containers: new Directory<Container>('container'),
+    sessions: new Sessions(),
     sandboxReservations: new Reservations(),
     containerReservations: new Reservations(),
   };
@@ -211,6 +216,9 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     container: (id) => containerView(parts, parts.containers.find(id)),
     listContainers: (filter = { labels: {} }) => listContainers(parts, filter),
     execSync: (id, command, timeout, signal) => execSync(parts, id, command, timeout, signal),
+    exec: (id, request, signal) => exec(parts, id, request, signal),
+    attach: () => Promise.reject(new Fault('unimplemented', 'Attach is not served yet')),
+    connect: (id, port, signal) => connectPort(parts, id, port, signal),
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
@@ -242,6 +250,7 @@ function census(parts: Parts, options: OpenPodsOptions): Census {
 }
 
 async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
+  await parts.sessions.close();
   clearInterval(reaper);
   parts.debts.close();
   const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));

@@ -11,6 +11,7 @@ import type { Directory } from './directory.ts';
 import type { Handlers } from './handlers.ts';
 import type { Monitor } from './monitor.ts';
 import type { PodPaths } from './paths.ts';
+import type { Sessions } from './sessions.ts';
 import type { PodSettings } from './settings.ts';
 import type { Reservations } from './reservations.ts';
 import type { Sandbox, SandboxRecord } from './sandbox.ts';
@@ -32,6 +33,8 @@ export interface Parts {
   readonly containerRecords: RecordTable<ContainerRecord>;
   readonly sandboxes: Directory<Sandbox>;
   readonly containers: Directory<Container>;
+  /** Commands with streams and attachments. */
+  readonly sessions: Sessions;
   readonly sandboxReservations: Reservations;
   readonly containerReservations: Reservations;
 }

@@ -1,4 +1,5 @@
 import type { ContainerConfig, LinuxResources, SandboxConfig } from './config.ts';
+import type { Streams } from './streams.ts';
 
 /**
  * What the pod room offers to the wire. `open-pods.ts` makes the real one. Ids may be given as unambiguous prefixes,
@@ -90,7 +91,7 @@ export interface HandlerStatus {
   isDefault: boolean;
 }
 
-export interface Pods {
+export interface Pods extends Streams {
   runSandbox(config: SandboxConfig, handler: string, signal?: AbortSignal): Promise<string>;
   stopSandbox(id: string, signal?: AbortSignal): Promise<void>;
   removeSandbox(id: string, signal?: AbortSignal): Promise<void>;

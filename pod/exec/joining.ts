@@ -35,7 +35,9 @@ export interface EntryFailure {
  */
 export class Joining implements Started {
   readonly exited: Promise<ExitStatus>;
-  /** Known when `exited` has settled. */
+  /** Resolves when the command has begun, or it is known that it will not. */
+  readonly begun: Promise<void>;
+  /** Known when `begun` or `exited` has settled. */
   failure: EntryFailure | undefined;
   readonly #exits: ExitWatcher;
   readonly #list: CallList;
@@ -72,6 +74,7 @@ export class Joining implements Started {
     });
     undo.move();
     this.#report = new ReportSocket(ours, (bytes) => this.#hear(bytes));
+    this.begun = this.#report.ended;
     this.exited = this.#wait();
   }
 

@@ -12,6 +12,8 @@ export class ReportSocket {
   readonly #socket: Socket;
   readonly #onReport: (report: Buffer) => void;
   #rest = Buffer.alloc(0);
+  /** Resolves when the entry's end is closed: the command has begun, or nothing will. */
+  readonly ended: Promise<void>;
 
   /** Takes over the file descriptor. */
   constructor(fd: number, onReport: (report: Buffer) => void) {
@@ -19,6 +21,9 @@ export class ReportSocket {
     this.#onReport = onReport;
     this.#socket = new Socket({ fd, readable: true, writable: true });
     this.#socket.on('data', (bytes: Buffer) => this.#take(bytes));
+    this.ended = new Promise((resolve) => {
+      for (const event of ['end', 'close'] as const) this.#socket.once(event, () => resolve());
+    });
     // The entry's end closes when the command begins or the entry ends; the exit watcher says which.
     this.#socket.on('error', () => {});
   }

@@ -1,16 +1,17 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../ground/fault.ts';
-import { E, ErrnoError } from '../../native/errno.ts';
+import { ErrnoError } from '../../native/errno.ts';
 import { collect, run, type CollectOptions, type RunResult } from '../../native/run.ts';
 import type { Container } from '../container.ts';
 import { readLog } from '../oci-driver.ts';
 import { lastRuntimeError } from '../oci-runtime.ts';
 import type { Parts } from '../parts.ts';
-import type { EntryOrder } from './entry.ts';
-import { Joining, type EntryFailure } from './joining.ts';
+import { Joining } from './joining.ts';
 import { killCommand } from './kill-command.ts';
+import { entryOrder } from './order.ts';
 import { commandTemplate } from './template.ts';
+import { complain, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
 
 /** What became of a command. */
@@ -20,9 +21,6 @@ export interface CommandOutcome {
   failure: string | undefined;
 }
 
-/** What the daemon could not do itself, said once each. */
-const complaints = new Set<string>();
-const MAX_COMPLAINTS = 100;
 let files = 0;
 
 /**
@@ -36,20 +34,13 @@ export async function byJoining(
   options: CollectOptions,
 ): Promise<CommandOutcome | undefined> {
   if (whyByRuntime(parts, container) !== undefined) return undefined;
-  const { record } = container;
-  const { process, filter } = commandTemplate(parts, container);
-  const order: EntryOrder = {
-    process: { ...process, args: command },
-    filter: typeof filter === 'string' ? undefined : filter,
-    cgroupPath: record.cgroupPath,
-    containerId: record.id,
-  };
+  const order = entryOrder(parts, container, command);
   let joining: Joining | undefined;
-  const giveUp = (trouble: string): undefined => complain(parts, trouble);
+  const giveUp = (trouble: string): undefined => void complain(parts, trouble);
   let result: RunResult;
   try {
     result = await collect(options, (...streams) => {
-      joining = new Joining(parts.exits, order, record.monitored!.init, streams);
+      joining = new Joining(parts.exits, order, container.record.monitored!.init, streams);
       return joining;
     });
   } catch (error) {
@@ -87,19 +78,4 @@ export async function byRuntime(
     rmSync(processFile, { force: true });
     rmSync(log, { force: true });
   }
-}
-
-/** The runtime takes over; if it cannot do it either, its words reach the caller. */
-function complain(parts: Parts, trouble: string): undefined {
-  if (complaints.has(trouble)) return;
-  if (complaints.size >= MAX_COMPLAINTS) complaints.clear();
-  complaints.add(trouble);
-  parts.log.warn({ trouble }, 'a command could not be taken into its container; the OCI runtime does it');
-}
-
-function wordsFor({ errno }: EntryFailure, command: string): string {
-  const name = JSON.stringify(command);
-  if (errno !== E.ENOENT) return new ErrnoError(`execute ${name}`, errno).message;
-  if (command.includes('/')) return `there is no executable file ${name}, or its interpreter is missing`;
-  return `executable ${name} not found in PATH`;
 }

@@ -117,6 +117,18 @@ export class FakePods implements Pods {
     return { stdout: Buffer.from(command.join(' ')), stderr: new Uint8Array(0), exitCode: 0 };
   };
 
+  exec: Pods['exec'] = async () => {
+    throw new Fault('unimplemented', 'The fake runs no commands');
+  };
+
+  attach: Pods['attach'] = async () => {
+    throw new Fault('unimplemented', 'The fake has no output');
+  };
+
+  connect: Pods['connect'] = async () => {
+    throw new Fault('unimplemented', 'The fake has no ports');
+  };
+
   reopenLog: Pods['reopenLog'] = async (id) => void this.container(id);
 
   containerStats: Pods['containerStats'] = async (id) => ({

@@ -1,0 +1,76 @@
+import { closeFd, memfd, OwnedFd, pipe2 } from '../../native/fd.ts';
+import type { ExecRequest } from '../streams.ts';
+import { CommandInput } from './command-input.ts';
+import { CommandOutput } from './command-output.ts';
+
+/** What a command reads and writes: its own ends as descriptors until it has started, ours as streams. */
+export interface CommandStreams {
+  /** Standard input, output and error, to be started with. */
+  readonly theirs: readonly [number, number, number];
+  /** Closes the command's ends here; it has its own. Again: does nothing. */
+  closeTheirs(): void;
+  readonly stdin: CommandInput | undefined;
+  readonly stdout: CommandOutput | undefined;
+  readonly stderr: CommandOutput | undefined;
+  /** Columns and rows of a terminal; no effect on pipes. */
+  resize(columns: number, rows: number): void;
+  /** The command has ended: all that it wrote is still read, its children's output for `graceMs` more. */
+  finish(graceMs: number): void;
+  /** Gives everything back. */
+  destroy(): void;
+}
+
+/**
+ * Pipes for the streams that were asked for. A command that nobody feeds reads an empty file; what nobody wants to
+ * read is read and dropped. (Not the node's /dev/null: a command's user becomes the owner of its outputs.)
+ */
+export class CommandPipes implements CommandStreams {
+  readonly theirs: readonly [number, number, number];
+  readonly stdin: CommandInput | undefined;
+  readonly stdout: CommandOutput | undefined;
+  readonly stderr: CommandOutput | undefined;
+  readonly #outputs: readonly CommandOutput[];
+  readonly #theirs: DisposableStack;
+
+  constructor(request: Omit<ExecRequest, 'command' | 'tty'>) {
+    using undo = new DisposableStack();
+    const theirs = undo.use(new DisposableStack());
+    const own = (fd: number): number => theirs.use(new OwnedFd(fd)).fd;
+    const output = (): [number, number] => {
+      const [read, write] = pipe2();
+      undo.defer(() => closeFd(read));
+      return [read, own(write)];
+    };
+    const [out, theirOut] = output();
+    const [err, theirErr] = output();
+    const [theirIn, input] = request.stdin ? pipe2() : [memfd('stdin'), undefined];
+    own(theirIn);
+    undo.move();
+    this.theirs = [theirIn, theirOut, theirErr];
+    this.#theirs = theirs;
+    if (input !== undefined) this.stdin = new CommandInput(input);
+    const outputs = [new CommandOutput(out), new CommandOutput(err)] as const;
+    this.#outputs = outputs;
+    if (request.stdout) this.stdout = outputs[0];
+    else outputs[0].destroy();
+    if (request.stderr) this.stderr = outputs[1];
+    else outputs[1].destroy();
+  }
+
+  closeTheirs(): void {
+    this.#theirs.dispose();
+  }
+
+  resize(): void {}
+
+  finish(graceMs: number): void {
+    this.stdin?.close();
+    for (const output of this.#outputs) output.finish(graceMs);
+  }
+
+  destroy(): void {
+    this.closeTheirs();
+    this.stdin?.destroy();
+    for (const output of this.#outputs) output.destroy();
+  }
+}

@@ -1,0 +1,43 @@
+import { messageOf } from '../../ground/fault.ts';
+import { ErrnoError } from '../../native/errno.ts';
+import type { Container } from '../container.ts';
+import type { Parts } from '../parts.ts';
+import type { ExecRequest } from '../streams.ts';
+import { CommandPipes } from './command-pipes.ts';
+import { Joining } from './joining.ts';
+import { entryOrder } from './order.ts';
+import type { Refusal, StartedCommand } from './started-command.ts';
+import { complain, wordsFor } from './trouble.ts';
+import { whyByRuntime } from './way.ts';
+
+/** Starts a command by joining the container; undefined when that cannot be done here. */
+export function startByJoining(
+  parts: Parts,
+  container: Container,
+  request: ExecRequest,
+): StartedCommand | undefined {
+  if (request.tty || whyByRuntime(parts, container) !== undefined) return undefined;
+  const { command } = request;
+  const streams = new CommandPipes(request);
+  try {
+    const order = entryOrder(parts, container, command);
+    const joining = new Joining(parts.exits, order, container.record.monitored!.init, streams.theirs);
+    streams.closeTheirs();
+    return {
+      streams,
+      exited: joining.exited,
+      begun: Promise.race([joining.begun, joining.exited]).then(() => refusalOf(joining, command[0]!)),
+      kill: () => joining.kill(),
+    };
+  } catch (error) {
+    streams.destroy();
+    complain(parts, messageOf(error));
+    return undefined;
+  }
+}
+
+function refusalOf({ failure }: Joining, command: string): Refusal | undefined {
+  if (failure === undefined) return undefined;
+  if (failure.command) return { words: wordsFor(failure, command), way: false };
+  return { words: new ErrnoError(failure.what, failure.errno).message, way: true };
+}
