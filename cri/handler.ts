@@ -25,6 +25,8 @@ export interface DaemonFacts {
 export interface Call {
   /** Aborts with TimeoutError at the caller's deadline, with AbortError when the caller leaves. */
   signal: AbortSignal;
+  /** Aborts when the daemon begins to stop: what has no end of its own ends then. */
+  stopping: AbortSignal;
 }
 
 /** Answers one RPC. What it throws becomes the call's status. */

@@ -2,6 +2,7 @@ import { containerStats } from './runtime/container-stats.ts';
 import { containerStatus } from './runtime/container-status.ts';
 import { createContainer } from './runtime/create-container.ts';
 import { execSync } from './runtime/exec-sync.ts';
+import { getContainerEvents } from './runtime/get-container-events.ts';
 import { listContainerStats } from './runtime/list-container-stats.ts';
 import { listContainers } from './runtime/list-containers.ts';
 import { listPodSandbox } from './runtime/list-pod-sandbox.ts';
@@ -35,6 +36,7 @@ export const HANDLERS: Handlers = {
   ContainerStatus: containerStatus,
   CreateContainer: createContainer,
   ExecSync: execSync,
+  GetContainerEvents: getContainerEvents,
   ListContainerStats: listContainerStats,
   ListContainers: listContainers,
   ListPodSandbox: listPodSandbox,

@@ -86,6 +86,7 @@ export class Metrics implements StageObserver {
         debts.set(counts.debts.length);
         quarantined.set(counts.quarantined.length);
         inFlight.set(counts.inFlight.length);
+        eventsDropped.set(counts.events.dropped);
       },
     });
     // Set by the gauge above, which is asked first: one census for all.
@@ -104,6 +105,11 @@ export class Metrics implements StageObserver {
     const quarantined = new Gauge({
       name: 'berth_quarantined_records',
       help: 'Records that could not be read',
+      registers,
+    });
+    const eventsDropped = new Gauge({
+      name: 'berth_container_events_dropped_total',
+      help: 'Events that followers of GetContainerEvents lost because they read too slowly',
       registers,
     });
     const inFlight = new Gauge({

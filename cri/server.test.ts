@@ -286,6 +286,9 @@ describe('the gRPC server', () => {
       listed.containers.map(({ id, metadata }) => [id, metadata?.attempt]),
       [[containerId, 2]],
     );
+    const pod = await client.call('PodSandboxStatus', { podSandboxId });
+    assert.deepEqual(pod.containersStatuses, [stated.status]);
+    assert.ok(pod.timestamp > CREATED_AT_NS - 10n ** 18n);
     const stats = await client.call('ContainerStats', { containerId });
     assert.equal(stats.stats?.memory?.workingSetBytes?.value, 7n);
     assert.equal(stats.stats?.memory?.availableBytes, null);

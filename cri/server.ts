@@ -49,6 +49,7 @@ export class Server {
   readonly #running = new Set<Promise<unknown>>();
   /** One for each call that has not been answered. */
   readonly #aborts = new Set<AbortController>();
+  readonly #stopping = new AbortController();
 
   private constructor(options: ServerOptions) {
     this.#options = options;
@@ -84,6 +85,7 @@ export class Server {
    */
   async close(graceMs = 3000): Promise<void> {
     rmSync(this.#path, { force: true });
+    this.#stopping.abort();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await atMost(graceMs, drained);
     for (const abort of this.#aborts) abort.abort(new DOMException('The daemon stops', 'AbortError'));
@@ -120,7 +122,7 @@ export class Server {
     const abort = this.#signalFor(rpc, call);
     try {
       const request = decode(rpc, call.request);
-      const response = await this.#handler(rpc)(this.#options.rooms, request, { signal: abort.signal });
+      const response = await this.#handler(rpc)(this.#options.rooms, request, this.#call(abort));
       const bytes = encode(rpc, response);
       ended({ code: grpc.status.OK, details: '' });
       done(null, bytes);
@@ -139,7 +141,11 @@ export class Server {
     const { signal } = abort;
     try {
       const request = decode(rpc, call.request);
-      const parts = this.#handler(rpc)(this.#options.rooms, request, { signal }) as AsyncIterable<unknown>;
+      const parts = this.#handler(rpc)(
+        this.#options.rooms,
+        request,
+        this.#call(abort),
+      ) as AsyncIterable<unknown>;
       for await (const part of parts) {
         signal.throwIfAborted();
         if (!call.write(encode(rpc, part))) await drained(call, signal);
@@ -153,6 +159,10 @@ export class Server {
     } finally {
       this.#aborts.delete(abort);
     }
+  }
+
+  #call({ signal }: AbortController): Call {
+    return { signal, stopping: this.#stopping.signal };
   }
 
   #handler({ rpc, path }: RpcDescription): AnyHandler {

@@ -11,6 +11,7 @@ import { watchContainer } from './container-exit.ts';
 import { forgetContainer, releaseContainer } from './container-release.ts';
 import { removeContainer } from './container-remove.ts';
 import { newId, shortId } from './directory.ts';
+import { announceContainer } from './events.ts';
 import type { Handler } from './handlers.ts';
 import { makeLogDirectory, removeEmptyLog, resolveLogPath } from './log-path.ts';
 import { missingProgram } from './missing-program.ts';
@@ -185,6 +186,7 @@ async function buildContainer(
     requireReady(sandbox);
     record.phase = 'created';
     parts.containerRecords.put(id, record);
+    announceContainer(parts, container, 'created');
   });
 }
 

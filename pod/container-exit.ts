@@ -4,6 +4,7 @@ import { SIG } from '../native/signals.ts';
 import { oomKilled } from './cgroup/stats.ts';
 import type { Container } from './container.ts';
 import { releaseRuntime } from './container-release.ts';
+import { announceContainer } from './events.ts';
 import type { ExitRecord } from './monitor.ts';
 import type { Parts } from './parts.ts';
 
@@ -52,11 +53,16 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   if (record.phase === 'exited') return;
   const oom = oomKilled(record.cgroupPath);
   record.exitCode = exit.code;
+  const started = record.startedAtNs !== 0n;
   if (record.startedAtNs === 0n) record.startedAtNs = record.createdAtNs;
   record.finishedAtNs = exit.atNs > record.startedAtNs ? exit.atNs : record.startedAtNs + 1n;
   if (record.reason === '') record.reason = exitReason(exit.code, oom);
+  // It ended before the start had come to its commit: nobody has told of the start yet.
+  const startUntold = record.phase === 'created' && started && record.reason !== 'StartError';
   record.phase = 'exited';
   parts.containerRecords.put(record.id, record);
+  if (startUntold) announceContainer(parts, container, 'started');
+  announceContainer(parts, container, 'stopped');
   container.markExited();
   container.releasing = releaseRuntime(parts, container).finally(() => {
     container.releasing = undefined;

@@ -3,6 +3,7 @@ import { waitOrAbort } from '../ground/wait.ts';
 import type { Container } from './container.ts';
 import { forgetContainer, releaseContainer } from './container-release.ts';
 import { stopContainer } from './container-stop.ts';
+import { announceContainer } from './events.ts';
 import type { Parts } from './parts.ts';
 
 /**
@@ -25,8 +26,9 @@ async function remove(parts: Parts, container: Container): Promise<void> {
   await stopContainer(parts, container.id, 0);
   await inStages(parts.stages, 'RemoveContainer', container.id, container.subject, async (at) => {
     await at.stage('release', () => releaseContainer(parts, container));
-    await at.stage('commit', () =>
-      forgetContainer(parts, parts.sandboxes.lookup(container.record.sandboxId), container.id),
-    );
+    await at.stage('commit', () => {
+      forgetContainer(parts, parts.sandboxes.lookup(container.record.sandboxId), container.id);
+      announceContainer(parts, container, 'deleted');
+    });
   });
 }

@@ -3,6 +3,7 @@ import { inStages } from '../ground/progress.ts';
 import { waitOrAbort } from '../ground/wait.ts';
 import type { Container } from './container.ts';
 import { stopContainer } from './container-stop.ts';
+import { announceContainer } from './events.ts';
 import type { Parts } from './parts.ts';
 import { requireReady } from './sandbox.ts';
 
@@ -48,8 +49,11 @@ async function start(parts: Parts, container: Container): Promise<void> {
     });
     await at.stage('commit', () => {
       // The exit may have been recorded before this line: it keeps its phase.
-      if (record.phase === 'created') record.phase = 'running';
+      const ended = record.phase !== 'created';
+      if (!ended) record.phase = 'running';
       parts.containerRecords.put(record.id, record);
+      // Else the end has told of the start as well.
+      if (!ended) announceContainer(parts, container, 'started');
     });
   });
 }

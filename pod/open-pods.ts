@@ -25,6 +25,8 @@ import { containerView, listContainers } from './container-view.ts';
 import { Debts, type DebtRecord } from './debts.ts';
 import { Directory } from './directory.ts';
 import { exec } from './exec/exec.ts';
+import { EventQueue } from './event-queue.ts';
+import { EVENTS_AHEAD } from './events.ts';
 import { execSync } from './exec-sync.ts';
 import { probeRuntime } from './handler-probe.ts';
 import { Handlers, type Handler } from './handlers.ts';
@@ -96,6 +98,9 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
     }),
     handlers: await openHandlers(options, paths),
     debts: new Debts(records.table<DebtRecord>('debts'), clock, log),
+    events: new EventQueue(EVENTS_AHEAD, (dropped) =>
+      log.warn({ dropped }, 'a follower of the events reads too slowly and has lost some'),
+    ),
     sandboxRecords: records.table('sandboxes', checkSandboxRecord),
     containerRecords: records.table('containers', checkContainerRecord),
     sandboxes: new Directory<Sandbox>('sandbox'),
@@ -222,6 +227,7 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
+    events: (signal) => parts.events.subscribe(signal),
     handlers: () => parts.handlers.list(),
     cgroupDriver: () => parts.settings.cgroupDriver,
     census: () => census(parts, options),
@@ -246,6 +252,7 @@ function census(parts: Parts, options: OpenPodsOptions): Census {
     })),
     quarantined: options.records.quarantined,
     children: parts.exits.watching,
+    events: { subscribers: parts.events.subscribers, dropped: parts.events.dropped },
   };
 }
 

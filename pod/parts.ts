@@ -8,8 +8,10 @@ import type { PodNetwork } from '../network/pod-network.ts';
 import type { Container, ContainerRecord } from './container.ts';
 import type { Debts } from './debts.ts';
 import type { Directory } from './directory.ts';
+import type { EventQueue } from './event-queue.ts';
 import type { Handlers } from './handlers.ts';
 import type { Monitor } from './monitor.ts';
+import type { PodEvent } from './pods.ts';
 import type { PodPaths } from './paths.ts';
 import type { Sessions } from './sessions.ts';
 import type { PodSettings } from './settings.ts';
@@ -29,6 +31,7 @@ export interface Parts {
   readonly monitor: Monitor;
   readonly handlers: Handlers;
   readonly debts: Debts;
+  readonly events: EventQueue<PodEvent>;
   readonly sandboxRecords: RecordTable<SandboxRecord>;
   readonly containerRecords: RecordTable<ContainerRecord>;
   readonly sandboxes: Directory<Sandbox>;

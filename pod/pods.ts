@@ -91,6 +91,19 @@ export interface HandlerStatus {
   isDefault: boolean;
 }
 
+export type PodEventKind = 'created' | 'started' | 'stopped' | 'deleted';
+
+/** A sandbox or container has come to another state. */
+export interface PodEvent {
+  /** Of the container, or of the sandbox itself. */
+  id: string;
+  kind: PodEventKind;
+  atNs: bigint;
+  /** The pod as it stood then; a deleted container is no more among its containers. */
+  sandbox: SandboxView;
+  containers: ContainerView[];
+}
+
 export interface Pods extends Streams {
   runSandbox(config: SandboxConfig, handler: string, signal?: AbortSignal): Promise<string>;
   stopSandbox(id: string, signal?: AbortSignal): Promise<void>;
@@ -116,6 +129,9 @@ export interface Pods extends Streams {
   containerStats(id: string): Promise<ContainerStats>;
   listContainerStats(filter?: ContainerFilter): Promise<ContainerStats[]>;
 
+  /** Every change from the call on, until the signal aborts. A reader that is too slow loses the oldest. */
+  events(signal: AbortSignal): AsyncIterable<PodEvent>;
+
   handlers(): HandlerStatus[];
   cgroupDriver(): 'cgroupfs' | 'systemd';
   /** For `berth status` and metrics: counts by state, operations in flight with stage and age, open debts, quarantined records. */
@@ -130,4 +146,6 @@ export interface Census {
   debts: { id: string; kind: string; since: string; tries: number; lastError: string }[];
   quarantined: { kind: string; id: string; reason: string }[];
   children: number;
+  /** Callers that follow the events, and events that were lost because they read too slowly. */
+  events: { subscribers: number; dropped: number };
 }

@@ -1,6 +1,7 @@
 import { inStages } from '../ground/progress.ts';
 import { waitOrAbort } from '../ground/wait.ts';
 import { removeContainer } from './container-remove.ts';
+import { announceSandbox } from './events.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
 import { stopSandbox } from './sandbox-stop.ts';
@@ -24,6 +25,7 @@ async function remove(parts: Parts, sandbox: Sandbox): Promise<void> {
     await at.stage('commit', () => {
       parts.sandboxRecords.delete(sandbox.id);
       parts.sandboxes.delete(sandbox.id);
+      announceSandbox(parts, sandbox, 'deleted');
     });
   });
 }

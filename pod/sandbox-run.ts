@@ -6,6 +6,7 @@ import { mountTmpfs } from '../native/mount.ts';
 import { joinPodCgroup, makePodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
 import { newId, shortId } from './directory.ts';
+import { announceSandbox } from './events.ts';
 import { checkedHostname, resolvConf, writePodFiles } from './files.ts';
 import type { Handler } from './handlers.ts';
 import type { Parts } from './parts.ts';
@@ -137,6 +138,8 @@ async function buildSandbox(
     if (!handler.maker.alive(record.made!)) throw new Fault('internal', 'The pause process ended at once');
     record.phase = 'ready';
     parts.sandboxRecords.put(id, record);
+    announceSandbox(parts, sandbox, 'created');
+    announceSandbox(parts, sandbox, 'started');
   });
   watchSandbox(parts, sandbox);
   if (!handler.maker.entersCgroup) accountPause(parts, sandbox);

@@ -3,6 +3,7 @@ import { inStages } from '../ground/progress.ts';
 import { waitOrAbort } from '../ground/wait.ts';
 import type { Container } from './container.ts';
 import { stopContainer } from './container-stop.ts';
+import { announceSandbox } from './events.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
 import { releaseSandbox } from './sandbox-release.ts';
@@ -38,9 +39,11 @@ async function stop(parts: Parts, sandbox: Sandbox): Promise<void> {
     });
     await at.stage('release', () => releaseSandbox(parts, record));
     await at.stage('commit', () => {
+      const wasReady = record.phase === 'ready';
       record.phase = 'notready';
       record.released = true;
       parts.sandboxRecords.put(record.id, record);
+      if (wasReady) announceSandbox(parts, sandbox, 'stopped');
     });
   });
 }

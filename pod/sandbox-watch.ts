@@ -1,3 +1,4 @@
+import { announceSandbox } from './events.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -13,6 +14,7 @@ export function watchSandbox(parts: Parts, sandbox: Sandbox): void {
     if (record.phase !== 'ready' || sandbox.stopping !== undefined) return;
     record.phase = 'notready';
     parts.sandboxRecords.put(record.id, record);
+    announceSandbox(parts, sandbox, 'stopped');
     parts.log.warn({ sandbox: record.id }, 'the pause process has ended: the sandbox is not ready');
   });
 }

@@ -3,7 +3,8 @@ import { Fault } from '../../ground/fault.ts';
 import type { ImageRecord, Images } from '../../image/images.ts';
 import type { PodNetwork } from '../../network/pod-network.ts';
 import type { ContainerConfig, SandboxConfig } from '../../pod/config.ts';
-import type { ContainerView, Pods, SandboxView } from '../../pod/pods.ts';
+import { EventQueue } from '../../pod/event-queue.ts';
+import type { ContainerView, PodEvent, Pods, SandboxView } from '../../pod/pods.ts';
 
 /** A moment with a part below the precision of a plain number. */
 export const CREATED_AT_NS = 1_790_000_000_123_456_789n;
@@ -16,6 +17,7 @@ export class FakePods implements Pods {
   readonly containers = new Map<string, ContainerView>();
   /** Calls in order: `stopSandbox 000…1`. */
   readonly calls: string[] = [];
+  readonly published = new EventQueue<PodEvent>(100, () => {});
   #next = 1;
 
   async runSandbox(config: SandboxConfig, handler: string): Promise<string> {
@@ -146,6 +148,8 @@ export class FakePods implements Pods {
   listContainerStats: Pods['listContainerStats'] = (filter) =>
     Promise.all(this.listContainers(filter).map(({ id }) => this.containerStats(id)));
 
+  events: Pods['events'] = (signal) => this.published.subscribe(signal);
+
   handlers: Pods['handlers'] = () => [
     { name: 'crun', path: '/usr/bin/crun', version: '1.8', usable: true, reason: '', isDefault: true },
     { name: 'runc', path: '/usr/bin/runc', version: '1.1', usable: true, reason: '', isDefault: false },
@@ -161,6 +165,7 @@ export class FakePods implements Pods {
     debts: [],
     quarantined: [],
     children: 0,
+    events: { subscribers: this.published.subscribers, dropped: this.published.dropped },
   });
 
   async close(): Promise<void> {}
