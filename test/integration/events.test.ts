@@ -94,7 +94,7 @@ describe('GetContainerEvents', () => {
     assert.equal(deleted!.podSandboxStatus.state, SandboxState.NOTREADY);
     const times = one.events.map(({ createdAt }) => createdAt);
     assert.ok(times[0]! > 0n);
-    assert.deepEqual(times, times.toSorted());
+    assert.ok(times.every((time, at) => at === 0 || time >= times[at - 1]!));
 
     // Who joined as well has heard the same; the daemon's stop ends what has no end of its own.
     assert.deepEqual(other.events, one.events);
@@ -156,7 +156,8 @@ describe('GetContainerEvents', () => {
       "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 5 127.0.0.1 9464",
     ]);
     assert.match(metrics, /^berth_container_events_dropped_total [1-9]/m);
-    assert.equal(KINDS[(await first).value!.containerEventType], 'created', 'the oldest was on its way');
+    const oldest = (await first) as IteratorYieldResult<Event>;
+    assert.equal(KINDS[oldest.value.containerEventType], 'created', 'the oldest was on its way');
     await idle.return(undefined);
     await subscribed(0);
   });
