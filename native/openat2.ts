@@ -2,16 +2,18 @@ import { fstatSync, readSync } from 'node:fs';
 import { Fault } from '../ground/fault.ts';
 import { E, ErrnoError, isErrno } from './errno.ts';
 import { O, OwnedFd, openPath } from './fd.ts';
-import { bind, lastErrno } from './libc.ts';
+import { bind, cString, lastErrno, show, type Bytes } from './libc.ts';
 
 const SYS_OPENAT2 = 437;
+const RESOLVE_NO_XDEV = 0x01;
 const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_IN_ROOT = 0x10;
 /** openat2 gives EAGAIN when something was renamed or mounted meanwhile and it cannot tell whether `..` left the root. */
 const TRIES = 32;
 
-const openat2 = bind<[number, number, string, Buffer, number]>(
-  'long syscall(long number, int dir, const char *path, const void *how, size_t size)',
+const openat2 = bind<[number, number, Buffer, Buffer, number]>(
+  'long syscall(long number, int dir, const void *path, const void *how, size_t size)',
 );
 
 /**
@@ -20,16 +22,35 @@ const openat2 = bind<[number, number, string, Buffer, number]>(
  */
 export function openIn(root: string, path: string, flags: number, mode = 0): number {
   using directory = new OwnedFd(openPath(root, O.PATH | O.DIRECTORY));
+  return resolve(directory.fd, path, { flags, mode, how: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS }, root);
+}
+
+/**
+ * Opens what lies at `path` below the open directory `root`, where no part of the path is a symbolic link or another
+ * mount: for trees of our own making, in which such a part would be an intruder (ELOOP, EXDEV). Close-on-exec.
+ */
+export function openBelow(root: number, path: Bytes, flags: number): number {
+  const how = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  return resolve(root, path, { flags, mode: 0, how }, `directory ${root}`);
+}
+
+function resolve(
+  directory: number,
+  path: Bytes,
+  { flags, mode, how: resolution }: { flags: number; mode: number; how: number },
+  root: string,
+): number {
   // struct open_how: u64 flags, mode, resolve.
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(flags | O.CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
-  how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+  how.writeBigUInt64LE(BigInt(resolution), 16);
+  const raw = cString(path);
   for (let tries = TRIES; ; tries--) {
-    const fd = openat2(SYS_OPENAT2, directory.fd, path, how, how.length);
+    const fd = openat2(SYS_OPENAT2, directory, raw, how, how.length);
     if (fd >= 0) return fd;
     const errno = lastErrno();
-    if (errno !== E.EAGAIN || tries === 0) throw new ErrnoError(`open ${path} in ${root}`, errno);
+    if (errno !== E.EAGAIN || tries === 0) throw new ErrnoError(`open ${show(path)} in ${root}`, errno);
   }
 }
 

@@ -13,6 +13,16 @@ export function normalPath(path: string): string {
   return parts.join('/');
 }
 
+/** What starts a whiteout's name (OCI image specification, layer.md, "Whiteouts"). */
+export const WHITEOUT = '.wh.';
+
+/** Whether the entry is a file with content that unpacking puts into the layer's directory. */
+export function contentIsKept({ type, size, path }: TarEntry): boolean {
+  if (type !== 'file' || size === 0) return false;
+  const plain = normalPath(path);
+  return !plain.slice(plain.lastIndexOf('/') + 1).startsWith(WHITEOUT);
+}
+
 /** A path below a directory of the layer; the root is the empty path. */
 export function join(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`;

@@ -5,8 +5,9 @@ import { lutimesNs, makedev, mknod } from '../../native/node.ts';
 import { fsetxattr, lsetxattr } from '../../native/xattr.ts';
 import type { TarEntry } from '../tar/format.ts';
 import { nameBytes, type TarSink } from '../tar/reader.ts';
-import { entryFault, join, normalPath, tooMuch } from './entry.ts';
+import { contentIsKept, entryFault, join, normalPath, tooMuch, WHITEOUT } from './entry.ts';
 import { LayerTree } from './layer-tree.ts';
+import type { RecipeWriter } from './recipe.ts';
 
 /** Bounds against archives that unpack to more than a node can hold. */
 export interface ExtractLimits {
@@ -35,7 +36,6 @@ export interface RootAttributes {
 }
 
 const DISK_BLOCK = 4096;
-const WHITEOUT = '.wh.';
 /** AUFS's own records, one of which means "opaque" (OCI image specification, layer.md, "Opaque Whiteout"). */
 const WHITEOUT_META = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
@@ -63,10 +63,17 @@ export class LayerExtractor implements TarSink {
   #disk = DISK_BLOCK;
   #root: RootAttributes | undefined;
   #dropped = 0;
+  readonly #recipe: RecipeWriter | undefined;
 
-  constructor(root: string, limits: ExtractLimits) {
+  /** `recipe` is told of what the directory does not keep; its owner finishes it. */
+  constructor(root: string, limits: ExtractLimits, recipe?: RecipeWriter) {
     this.#tree = new LayerTree(root);
     this.#limits = limits;
+    this.#recipe = recipe;
+  }
+
+  structure(bytes: Buffer): void {
+    this.#recipe?.add(bytes);
   }
 
   begin(entry: TarEntry): void {
@@ -78,11 +85,17 @@ export class LayerExtractor implements TarSink {
     } catch (error) {
       throw entryFault(entry, error);
     }
+    // One name can bring about thousands of directories.
+    const made = this.#entries + this.#tree.implicitCount;
+    if (made > this.#limits.entries) throw tooMuch(`${this.#limits.entries} entries`);
   }
 
   content(bytes: Buffer): void {
     const open = this.#open;
-    if (open === undefined) return;
+    if (open === undefined) {
+      this.#recipe?.add(bytes);
+      return;
+    }
     try {
       for (let done = 0; done < bytes.length;) done += fs.writeSync(open.fd, bytes, done);
     } catch (error) {
@@ -106,6 +119,7 @@ export class LayerExtractor implements TarSink {
       if (this.#tree.isDirectory(path)) lutimesNs(this.#tree.place(path), time, time);
     }
     const implicit = this.#tree.implicit;
+    this.#tree.close();
     return {
       bytes: this.#disk + implicit.length * DISK_BLOCK,
       inodes: this.#inodes + implicit.length,
@@ -115,10 +129,11 @@ export class LayerExtractor implements TarSink {
     };
   }
 
-  /** Gives up: closes the file at hand. */
+  /** Gives up: closes what is open. No error when the work was finished. */
   close(): void {
     if (this.#open !== undefined) fs.closeSync(this.#open.fd);
     this.#open = undefined;
+    this.#tree.close();
   }
 
   #place(entry: TarEntry): void {
@@ -141,19 +156,20 @@ export class LayerExtractor implements TarSink {
     switch (kind) {
       case 'file': {
         let fd = -1;
-        this.#tree.create(path, (place) => (fd = fs.openSync(place, CREATE, entry.mode & 0o777)));
+        if (contentIsKept(entry)) this.#recipe?.file(path === normalPath(entry.path) ? undefined : path);
+        this.#create(path, (place) => (fd = fs.openSync(place, CREATE, entry.mode & 0o777)));
         this.#open = { fd, path, entry };
         this.#count(entry.size);
         return;
       }
       case 'directory':
-        this.#tree.makeDirectory(path, entry.mode & 0o777);
+        if (this.#tree.makeDirectory(path, entry.mode & 0o777) === 'other') this.#recipe?.abandon();
         this.#setAttributes(path, entry);
         this.#count(DISK_BLOCK);
         return;
       case 'symlink':
         if (entry.link === '' || entry.link.includes('\0')) throw new Fault('invalid', 'it leads nowhere');
-        this.#tree.create(path, (place) => fs.symlinkSync(nameBytes('', entry.link), place));
+        this.#create(path, (place) => fs.symlinkSync(nameBytes('', entry.link), place));
         this.#tree.noteLink(path, entry.link);
         this.#setAttributes(path, entry);
         this.#count(0);
@@ -165,7 +181,7 @@ export class LayerExtractor implements TarSink {
       case 'block':
       case 'fifo': {
         const device = makedev(entry.major, entry.minor);
-        this.#tree.create(path, (place) => mknod(place, NODE_TYPE[kind] | (entry.mode & 0o777), device));
+        this.#create(path, (place) => mknod(place, NODE_TYPE[kind] | (entry.mode & 0o777), device));
         this.#setAttributes(path, entry);
         this.#count(0);
         return;
@@ -173,6 +189,11 @@ export class LayerExtractor implements TarSink {
       default:
         kind satisfies never;
     }
+  }
+
+  /** What a later entry replaces is not in the directory, and the stream could not be made again. */
+  #create(path: string, make: (place: string | Buffer) => void): void {
+    if (this.#tree.create(path, make) === 'other') this.#recipe?.abandon();
   }
 
   /** The target counts from the layer's root, whether it starts with a slash or not. */
@@ -186,9 +207,8 @@ export class LayerExtractor implements TarSink {
     if (this.#tree.isDirectory(target)) throw new Fault('invalid', 'it is a hard link to a directory');
     if (target === path) return;
     // link(2) does not follow a symbolic link at the end of the target.
-    const from = this.#tree.place(target);
-    fs.lstatSync(from);
-    this.#tree.create(path, (place) => fs.linkSync(from, place));
+    fs.lstatSync(this.#tree.place(target));
+    this.#create(path, (place) => fs.linkSync(this.#tree.place(target), place));
     const symlink = this.#tree.linkAt(target);
     if (symlink !== undefined) this.#tree.noteLink(path, symlink);
   }
@@ -211,10 +231,12 @@ export class LayerExtractor implements TarSink {
     if ((entry.mode & (0o7000 | this.#umask)) !== 0) fs.fchmodSync(fd, entry.mode);
     if (entry.xattrs.size > 0) this.#setXattrs(entry, (name, value) => fsetxattr(fd, name, value));
     const { mtimeNs } = entry;
-    if (mtimeNs % SECOND === 0n) fs.futimesSync(fd, Number(mtimeNs / SECOND), Number(mtimeNs / SECOND));
+    // Node takes a time before the epoch for the present, and has no nanoseconds.
+    const plain = mtimeNs >= 0n && mtimeNs % SECOND === 0n;
+    if (plain) fs.futimesSync(fd, Number(mtimeNs / SECOND), Number(mtimeNs / SECOND));
     fs.closeSync(fd);
     this.#open = undefined;
-    if (mtimeNs % SECOND !== 0n) lutimesNs(this.#tree.place(path), mtimeNs, mtimeNs);
+    if (!plain) lutimesNs(this.#tree.place(path), mtimeNs, mtimeNs);
   }
 
   /** Attributes of what has no open file. */
@@ -237,6 +259,10 @@ export class LayerExtractor implements TarSink {
       try {
         set(name, value);
       } catch (error) {
+        if (isErrno(error, 'ENOSPC', 'E2BIG', 'ERANGE')) {
+          const what = `its attribute ${JSON.stringify(name.slice(0, 100))} of ${value.length} bytes has no room`;
+          throw new Fault('exhausted', what, { cause: error });
+        }
         // user.* is only for files and directories; others depend on the file system. Peers go on without as well.
         if (!isErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
         this.#dropped++;

@@ -9,7 +9,9 @@ import { DigestCheck } from '../digest.ts';
 import { SharedWork } from '../shared-work.ts';
 import type { Trash } from '../trash.ts';
 import type { ExtractLimits, RootAttributes } from './extract.ts';
-import type { Unpacked } from './protocol.ts';
+import { recipeFile, type Unpacked } from './protocol.ts';
+import type { LayerOnDisk } from './rebuild.ts';
+import type { RecipeFacts } from './recipe.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 
 /** A layer that is unpacked, as the record store keeps it under its chain id. */
@@ -23,6 +25,8 @@ export interface LayerRecord {
   root: RootAttributes | undefined;
   /** Whether the directory depends on the layer alone, not on those below it. */
   independent: boolean;
+  /** How to make the layer's stream again with `root/recipes/<directory>`. Absent: that cannot be done. */
+  recipe?: RecipeFacts | undefined;
 }
 
 /** A layer that is wanted, and how to come by it. */
@@ -50,6 +54,7 @@ export type LayerEvent = { bytes: number };
 export class LayerStore {
   readonly #layers: string;
   readonly #ingest: string;
+  readonly #recipes: string;
   readonly #table: RecordTable<LayerRecord>;
   readonly #records = new Map<string, LayerRecord>();
   readonly #pool: UnpackPool;
@@ -72,11 +77,12 @@ export class LayerStore {
   }) {
     this.#layers = join(options.root, 'layers');
     this.#ingest = join(options.root, 'ingest');
+    this.#recipes = join(options.root, 'recipes');
     this.#table = options.table;
     this.#pool = options.pool;
     this.#trash = options.trash;
     this.#log = options.log;
-    for (const directory of [this.#layers, this.#ingest])
+    for (const directory of [this.#layers, this.#ingest, this.#recipes])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#recover();
   }
@@ -90,6 +96,18 @@ export class LayerStore {
     const record = this.#records.get(chainId);
     if (record === undefined) throw new Fault('not-found', `The layer ${chainId} is not there`);
     return join(this.#layers, record.directory);
+  }
+
+  /** What it takes to read the layer again; undefined when it has no recipe. Throws Fault('not-found'). */
+  onDisk(chainId: string): LayerOnDisk | undefined {
+    const directory = this.directory(chainId);
+    const { recipe: facts, diffId, directory: name } = this.#records.get(chainId)!;
+    return facts && { directory, diffId, facts, recipe: join(this.#recipes, name) };
+  }
+
+  /** Chain ids of all layers. */
+  list(): string[] {
+    return [...this.#records.keys()];
   }
 
   /** Bytes and inodes of all layers, each directory once. */
@@ -142,12 +160,17 @@ export class LayerStore {
   collect(used: Set<string>): void {
     for (const [chainId, record] of this.#records) {
       if (used.has(chainId) || this.#pins.has(chainId)) continue;
-      this.#table.delete(chainId);
-      this.#records.delete(chainId);
-      const shared = this.#records.values().some((other) => other.directory === record.directory);
-      if (!shared) this.#trash.take(join(this.#layers, record.directory));
+      this.#forget(chainId, record);
       this.#log.debug({ layer: chainId }, 'layer removed');
     }
+  }
+
+  #forget(chainId: string, { directory }: LayerRecord): void {
+    this.#table.delete(chainId);
+    this.#records.delete(chainId);
+    if (this.#records.values().some((other) => other.directory === directory)) return;
+    this.#trash.take(join(this.#layers, directory));
+    this.#trash.take(join(this.#recipes, directory));
   }
 
   /** A layer of the same content above other layers is the same directory, if it stands for itself. */
@@ -171,11 +194,11 @@ export class LayerStore {
       const staged: Staged = { name, directory, unpacked, committed: undefined };
       // Those who wait take it in the same turn of the event loop; if all of them have left, nobody ever will.
       setImmediate(() => {
-        if (staged.committed === undefined) this.#trash.take(directory);
+        if (staged.committed === undefined) this.#discard(directory);
       });
       return staged;
     } catch (error) {
-      this.#trash.take(directory);
+      this.#discard(directory);
       throw error;
     }
   }
@@ -221,20 +244,30 @@ export class LayerStore {
     const { name, directory, unpacked } = staged;
     const independent = unpacked.implicit.length === 0;
     const final = join(this.#layers, name);
+    const recipe = join(this.#recipes, name);
     try {
       for (const chain of independent ? [] : layer.below) {
         if (!this.#records.has(chain)) await once(this.#recorded, chain, { signal });
       }
       const lower = independent ? [] : layer.below.map((chain) => this.directory(chain)).toReversed();
-      await this.#pool.settle({ directory, final, implicit: unpacked.implicit, lower });
+      const to = unpacked.recipe && recipe;
+      await this.#pool.settle({ directory, final, recipe: to, implicit: unpacked.implicit, lower });
     } catch (error) {
-      this.#trash.take(directory);
+      this.#discard(directory);
       this.#trash.take(final);
+      this.#trash.take(recipe);
       throw error;
     }
-    const { bytes, inodes, root, droppedXattrs } = unpacked;
+    const { bytes, inodes, root, droppedXattrs, recipe: facts } = unpacked;
     if (droppedXattrs > 0) this.#log.warn({ layer: layer.chainId, droppedXattrs }, 'attributes not kept');
-    this.#record(layer.chainId, { directory: name, diffId: layer.diffId, bytes, inodes, root, independent });
+    const { diffId, chainId } = layer;
+    this.#record(chainId, { directory: name, diffId, bytes, inodes, root, independent, recipe: facts });
+  }
+
+  /** Takes away what was unpacked and got no record. */
+  #discard(directory: string): void {
+    this.#trash.take(directory);
+    this.#trash.take(recipeFile(directory));
   }
 
   #record(chainId: string, record: LayerRecord): void {
@@ -253,13 +286,11 @@ export class LayerStore {
       }
     }
     const known = new Set(this.#records.values().map((record) => record.directory));
-    for (const name of there) {
-      this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
-      if (!known.has(name)) this.#trash.take(join(this.#layers, name));
-    }
-    for (const name of readdirSync(this.#ingest)) {
-      this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
-      this.#trash.take(join(this.#ingest, name));
+    for (const directory of [this.#layers, this.#recipes, this.#ingest]) {
+      for (const name of readdirSync(directory)) {
+        this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
+        if (directory === this.#ingest || !known.has(name)) this.#trash.take(join(directory, name));
+      }
     }
   }
 }

@@ -1,28 +1,45 @@
 import { mkdirSync, rmSync, unlinkSync } from 'node:fs';
 import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
+import { O, OwnedFd, openPath } from '../../native/fd.ts';
+import { openBelow } from '../../native/openat2.ts';
 import { lsetxattr } from '../../native/xattr.ts';
 import { nameBytes } from '../tar/reader.ts';
 
 /** Follows as many symbolic links in one path as the kernel does (path_resolution(7)). */
 const MAX_LINKS = 40;
+/** Directories that stay open: archives mostly go from one directory to the next. */
+const OPEN_DIRECTORIES = 32;
 
 /**
  * What has been made below one layer directory. The directory was empty and nobody else writes in it, so this
  * bookkeeping is the truth about it: a path is handed to the kernel only when every directory on the way is known
- * to be a real one, made here. Symbolic links on the way are followed here, inside the layer, never by the kernel.
+ * to be a real one, made here. Symbolic links on the way are followed here, inside the layer, never by the kernel,
+ * which is asked to make sure: every directory is opened by openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS,
+ * and what is made, is made in that open directory.
  *
  * Paths are relative, without `.`, `..` and double slashes; the empty path is the layer's root.
  */
 export class LayerTree {
-  readonly #head: string;
+  readonly #root: OwnedFd;
+  /** Least recently used first. */
+  readonly #open = new Map<string, OwnedFd>();
+  /** Paths in the collections below, by the directory that holds them. */
+  readonly #inside = new Map<string, Set<string>>();
   readonly #directories = new Set<string>(['']);
   readonly #links = new Map<string, string>();
   readonly #whiteouts = new Set<string>();
   readonly #implicit = new Set<string>();
 
   constructor(root: string) {
-    this.#head = `${root}/`;
+    this.#root = new OwnedFd(openPath(root, O.PATH | O.DIRECTORY));
+  }
+
+  /** Closes what is open. No error when it is closed already. */
+  close(): void {
+    for (const directory of this.#open.values()) directory.close();
+    this.#open.clear();
+    this.#root.close();
   }
 
   /** Directories that no entry described: they stand for those of the layers below, whose attributes they take. */
@@ -30,9 +47,19 @@ export class LayerTree {
     return [...this.#implicit];
   }
 
-  /** The path for the kernel. */
+  /** How many of them there are. */
+  get implicitCount(): number {
+    return this.#implicit.size;
+  }
+
+  /** The path for the kernel: a name in an open directory. It is good until the next call. */
   place(path: string): string | Buffer {
-    return nameBytes(this.#head, path);
+    if (path === '') return `/proc/self/fd/${this.#root.fd}/.`;
+    const slash = path.lastIndexOf('/');
+    return nameBytes(
+      `/proc/self/fd/${this.#directoryFd(path.slice(0, Math.max(0, slash)))}/`,
+      path.slice(slash + 1),
+    );
   }
 
   isDirectory(path: string): boolean {
@@ -66,14 +93,15 @@ export class LayerTree {
     return at;
   }
 
-  /** Makes the directory an entry describes, or takes the one that is there. */
-  makeDirectory(path: string, mode: number): void {
+  /** Makes the directory an entry describes, or takes the one that is there. Gives what it replaced, like `create`. */
+  makeDirectory(path: string, mode: number): 'whiteout' | 'other' | undefined {
     this.#implicit.delete(path);
-    if (this.#directories.has(path)) return;
+    if (this.#directories.has(path)) return undefined;
     const hidden = this.create(path, (place) => mkdirSync(place, { mode }));
-    this.#directories.add(path);
+    this.#note(this.#directories, path);
     // The layer says that what stood there below is gone, and has a new directory of that name.
     if (hidden === 'whiteout') this.markOpaque(path);
+    return hidden;
   }
 
   /** Makes what is not a directory with `make`; whatever stands there is taken away first. */
@@ -97,6 +125,7 @@ export class LayerTree {
 
   noteLink(path: string, target: string): void {
     this.#links.set(path, target);
+    this.#noteInside(path);
   }
 
   /** Marks `path` as gone with `make`, unless the layer itself has something there, which already hides what is below. */
@@ -107,7 +136,7 @@ export class LayerTree {
     }
     try {
       make(this.place(path));
-      this.#whiteouts.add(path);
+      this.#note(this.#whiteouts, path);
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
     }
@@ -130,22 +159,62 @@ export class LayerTree {
       mkdirSync(this.place(path), { mode: 0o755 });
       this.markOpaque(path);
     }
-    this.#directories.add(path);
+    this.#note(this.#directories, path);
     this.#implicit.add(path);
   }
 
   #remove(path: string): 'whiteout' | 'other' {
     if (this.#directories.has(path)) {
       rmSync(this.place(path), { recursive: true });
-      const inside = `${path}/`;
-      for (const known of [this.#directories, this.#links, this.#whiteouts, this.#implicit]) {
-        for (const each of known.keys()) if (each === path || each.startsWith(inside)) known.delete(each);
-      }
+      this.#forget(path);
       return 'other';
     }
     unlinkSync(this.place(path));
-    this.#links.delete(path);
-    return this.#whiteouts.delete(path) ? 'whiteout' : 'other';
+    const whiteout = this.#whiteouts.has(path);
+    this.#forget(path);
+    return whiteout ? 'whiteout' : 'other';
+  }
+
+  #directoryFd(path: string): number {
+    if (path === '') return this.#root.fd;
+    let directory = this.#open.get(path);
+    if (directory === undefined) {
+      directory = new OwnedFd(openBelow(this.#root.fd, nameBytes('', path), O.PATH | O.DIRECTORY));
+      const oldest = this.#open.size < OPEN_DIRECTORIES ? undefined : this.#open.entries().next().value;
+      if (oldest !== undefined) this.#close(...oldest);
+    } else this.#open.delete(path);
+    this.#open.set(path, directory);
+    return directory.fd;
+  }
+
+  #close(path: string, directory: OwnedFd): void {
+    directory.close();
+    this.#open.delete(path);
+  }
+
+  #note(paths: Set<string>, path: string): void {
+    paths.add(path);
+    this.#noteInside(path);
+  }
+
+  #noteInside(path: string): void {
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    const inside = this.#inside.get(parent);
+    if (inside === undefined) this.#inside.set(parent, new Set([path]));
+    else inside.add(path);
+  }
+
+  /** What was known of `path` and of all below it. */
+  #forget(path: string): void {
+    for (let todo = [path], next = todo.pop(); next !== undefined; next = todo.pop()) {
+      todo.push(...(this.#inside.get(next) ?? []));
+      this.#inside.delete(next);
+      for (const known of [this.#directories, this.#links, this.#whiteouts, this.#implicit])
+        known.delete(next);
+      const open = this.#open.get(next);
+      if (open !== undefined) this.#close(next, open);
+    }
+    this.#inside.get(path.slice(0, Math.max(0, path.lastIndexOf('/'))))?.delete(path);
   }
 }
 

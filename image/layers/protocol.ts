@@ -1,5 +1,6 @@
 import type { FaultKind } from '../../ground/fault.ts';
 import type { Extracted, ExtractLimits } from './extract.ts';
+import type { RecipeFacts } from './recipe.ts';
 
 /** What the daemon's thread asks of an unpacking worker. `job` is chosen by the asker. */
 export type Request =
@@ -12,10 +13,12 @@ export type Request =
   | { to: 'abandon'; job: number }
   | { to: 'settle'; job: number; settlements: Settlement[] };
 
-/** Makes an unpacked directory durable under its final name. */
+/** Makes an unpacked directory, and its recipe if it has one, durable under their final names. */
 export interface Settlement {
   directory: string;
   final: string;
+  /** Final place of the recipe. */
+  recipe: string | undefined;
   /** Directories whose attributes come from `lower`, the layer directories below, topmost first. */
   implicit: string[];
   lower: string[];
@@ -24,6 +27,13 @@ export interface Settlement {
 export interface Unpacked extends Extracted {
   /** Digest of the tar stream. */
   diffId: string;
+  /** Absent: the stream cannot be made again from the directory. */
+  recipe: RecipeFacts | undefined;
+}
+
+/** Where the recipe of a layer is written that is being unpacked into `directory`. */
+export function recipeFile(directory: string): string {
+  return `${directory}.recipe`;
 }
 
 /** A Fault on its way between threads. */

@@ -3,7 +3,8 @@ import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } 
 import { Fault } from '../../ground/fault.ts';
 import { TarReader } from '../tar/reader.ts';
 import { LayerExtractor, type ExtractLimits } from './extract.ts';
-import type { Unpacked } from './protocol.ts';
+import { recipeFile, type Unpacked } from './protocol.ts';
+import { RecipeWriter } from './recipe.ts';
 
 /** Output of the decompressors: large pieces are half again as fast as Node's default. */
 const PIECE = 1024 * 1024;
@@ -16,6 +17,7 @@ const WAITING = 2;
  */
 export class UnpackJob {
   readonly #extractor: LayerExtractor;
+  readonly #recipe: RecipeWriter;
   readonly #reader: TarReader;
   readonly #hash: Hash;
   readonly #algorithm: string;
@@ -32,7 +34,13 @@ export class UnpackJob {
 
   /** `failed` is called once with the first error; the job is dead then and takes bytes without using them. */
   constructor(directory: string, limits: ExtractLimits, algorithm: string, failed: (error: unknown) => void) {
-    this.#extractor = new LayerExtractor(directory, limits);
+    this.#recipe = new RecipeWriter(recipeFile(directory));
+    try {
+      this.#extractor = new LayerExtractor(directory, limits, this.#recipe);
+    } catch (error) {
+      this.#recipe.abandon();
+      throw error;
+    }
     this.#reader = new TarReader(this.#extractor);
     this.#algorithm = algorithm;
     this.#hash = createHash(algorithm);
@@ -69,6 +77,7 @@ export class UnpackJob {
     this.#waiting = [];
     if (typeof this.#decoder === 'object') this.#decoder.destroy();
     this.#extractor.close();
+    this.#recipe.abandon();
   }
 
   #write(bytes: Buffer, consumed: () => void): void {
@@ -138,8 +147,9 @@ export class UnpackJob {
   #finish(): void {
     this.#reader.finish();
     const layer = this.#extractor.finish();
+    const recipe = this.#recipe.finish(this.#size);
     this.#over = true;
-    this.#done?.({ ...layer, diffId: `${this.#algorithm}:${this.#hash.digest('hex')}` });
+    this.#done?.({ ...layer, diffId: `${this.#algorithm}:${this.#hash.digest('hex')}`, recipe });
   }
 
   #fail(error: unknown): void {

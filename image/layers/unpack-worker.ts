@@ -5,7 +5,7 @@ import { parentPort } from 'node:worker_threads';
 import { Fault, messageOf } from '../../ground/fault.ts';
 import { syncfs } from '../../native/mount.ts';
 import { adoptAttributes } from './implicit.ts';
-import type { Failure, Reply, Request, Settlement } from './protocol.ts';
+import { recipeFile, type Failure, type Reply, type Request, type Settlement } from './protocol.ts';
 import { UnpackJob } from './unpack-job.ts';
 
 /** The worker's side of UnpackPool: unpacks layers with synchronous file system calls, away from the event loop. */
@@ -65,10 +65,17 @@ function settleAll(settlements: Settlement[]): (Failure | undefined)[] {
     failureOf(() => adoptAttributes(directory, implicit, lower)),
   );
   const synced = failureOf(() => syncfs(settlements[0]!.directory));
-  for (const [i, { directory, final }] of settlements.entries()) {
-    failures[i] ??= synced ?? failureOf(() => fs.renameSync(directory, final));
+  for (const [i, { directory, final, recipe }] of settlements.entries()) {
+    failures[i] ??=
+      synced ??
+      failureOf(() => {
+        if (recipe !== undefined) fs.renameSync(recipeFile(directory), recipe);
+        fs.renameSync(directory, final);
+      });
   }
-  const parents = new Set(settlements.map(({ final }) => dirname(final)));
+  const parents = new Set(
+    settlements.flatMap(({ final, recipe = final }) => [dirname(final), dirname(recipe)]),
+  );
   const named = failureOf(() => parents.forEach(syncDirectory));
   return failures.map((failure) => failure ?? named);
 }

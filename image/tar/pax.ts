@@ -4,8 +4,10 @@ const EQUALS = 0x3d;
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const XATTR = 'SCHILY.xattr.';
-/** Enough for every attribute and long name; more is an attack on memory. */
-const MAX_GLOBAL_RECORDS = 4096;
+/** Enough for every attribute and long name of an entry, however many headers bring them; more is an attack on memory. */
+const MAX_BYTES = 1024 * 1024;
+/** Global records count for each entry. */
+const MAX_GLOBAL_RECORDS = 256;
 
 /**
  * The extended header records in force (POSIX.1-2001, "pax Extended Header"): those of the next entry, above those
@@ -14,10 +16,18 @@ const MAX_GLOBAL_RECORDS = 4096;
 export class PaxRecords {
   readonly #global = new Map<string, Buffer>();
   readonly #entry = new Map<string, Buffer>();
+  #globalBytes = 0;
+  #entryBytes = 0;
 
   /** Reads `length key=value\n` records. Throws Fault('invalid'). */
   add(bytes: Buffer, global: boolean): void {
     const records = global ? this.#global : this.#entry;
+    const total = global ? (this.#globalBytes += bytes.length) : (this.#entryBytes += bytes.length);
+    if (total > MAX_BYTES)
+      throw new Fault(
+        'invalid',
+        `The archive has more than ${MAX_BYTES} bytes of extended headers in one place`,
+      );
     for (let at = 0; at < bytes.length;) {
       const space = bytes.indexOf(SPACE, at);
       const digits = space < 0 || space - at > 10 ? '' : bytes.toString('latin1', at, space);
@@ -39,7 +49,8 @@ export class PaxRecords {
 
   /** Forgets the records of the entry that was just read. */
   entryOver(): void {
-    this.#entry.clear();
+    if (this.#entry.size > 0) this.#entry.clear();
+    this.#entryBytes = 0;
   }
 
   /** GNU.sparse.*: the entry's content is a map of holes (GNU tar manual, "Storing Sparse Files"). */

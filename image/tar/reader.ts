@@ -8,6 +8,11 @@ export interface TarSink {
   begin(entry: TarEntry): void;
   content(bytes: Buffer): void;
   end(): void;
+  /**
+   * All of the stream that is no file's content, in order: headers, extended headers, padding, and what follows the
+   * end of the archive. A header comes before its `begin`. The bytes belong to the reader.
+   */
+  structure?(bytes: Buffer): void;
 }
 
 /** Bound on pax records and long names, which are held in memory. */
@@ -36,6 +41,7 @@ type State =
  */
 export class TarReader {
   readonly #sink: TarSink;
+  readonly #elsewhere: (entry: TarEntry) => boolean;
   #state: State = { at: 'header' };
   #rest: Buffer = Buffer.alloc(0);
   #position = 0;
@@ -43,8 +49,10 @@ export class TarReader {
   #longName: Buffer | undefined;
   #longLink: Buffer | undefined;
 
-  constructor(sink: TarSink) {
+  /** `elsewhere` says of which files the stream does not hold the content. */
+  constructor(sink: TarSink, elsewhere: (entry: TarEntry) => boolean = () => false) {
     this.#sink = sink;
+    this.#elsewhere = elsewhere;
   }
 
   /** Bytes of the stream that are behind us. In `begin` it is where the entry's content starts. */
@@ -71,13 +79,16 @@ export class TarReader {
       if (this.#state.at === 'header') {
         if (bytes.length < BLOCK) break;
         this.#position += BLOCK;
-        this.#header(bytes.subarray(0, BLOCK));
+        const block = bytes.subarray(0, BLOCK);
+        this.#sink.structure?.(block);
+        this.#header(block);
         bytes = bytes.subarray(BLOCK);
         continue;
       }
       if (bytes.length === 0 && this.#state.left + this.#state.padding > 0) break;
       bytes = this.#body(this.#state, bytes);
     }
+    if (this.#state.at === 'over' && bytes.length > 0) this.#sink.structure?.(bytes);
     // A copy: the chunk belongs to the caller, who may use it again.
     this.#rest = this.#state.at === 'header' ? Buffer.from(bytes) : Buffer.alloc(0);
   }
@@ -92,11 +103,14 @@ export class TarReader {
     const take = Math.min(state.left, bytes.length);
     if (take > 0) {
       const part = bytes.subarray(0, take);
-      if (state.at === 'metadata') state.parts.push(Buffer.from(part));
-      else this.#sink.content(part);
+      if (state.at === 'metadata') {
+        state.parts.push(Buffer.from(part));
+        this.#sink.structure?.(part);
+      } else this.#sink.content(part);
       state.left -= take;
     }
     const pad = state.left > 0 ? 0 : Math.min(state.padding, bytes.length - take);
+    if (pad > 0) this.#sink.structure?.(bytes.subarray(take, take + pad));
     state.padding -= pad;
     this.#position += take + pad;
     if (state.left === 0 && state.padding === 0) {
@@ -154,7 +168,8 @@ export class TarReader {
     this.#longName = this.#longLink = undefined;
     this.#sink.begin(entry);
     // Only regular files have content; some writers give a hard link the size of its target.
-    this.#state = { at: 'content', left: entry.size, padding: padding(entry.size) };
+    const left = this.#elsewhere(entry) ? 0 : entry.size;
+    this.#state = { at: 'content', left, padding: padding(entry.size) };
     if (entry.size === 0) this.#body(this.#state, Buffer.alloc(0));
   }
 
