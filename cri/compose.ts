@@ -54,7 +54,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
   const rest = parts.adopt(new Rest(releaseMemory), (one) => one.close());
   const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
-  const images = parts.adopt(await openImageRoom(config, records, stages, log), (one) => one.close());
+  const images = parts.adopt(await openImageRoom(config, records, exits, stages, log), (one) => one.close());
   const network = parts.adopt(await openNetworkRoom(config, records, exits, log), (one) => one.close());
   await network.start();
   const settings = podSettings(config);
@@ -131,20 +131,27 @@ function stageSink(metrics: Metrics, rest: Rest, crashAt: string | undefined): O
 function openImageRoom(
   config: Config,
   records: RecordStore,
+  exits: ExitWatcher,
   stages: OpenPodsOptions['stages'],
   log: Log,
 ): ReturnType<typeof openImages> {
   const root = join(config.root, 'images');
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const { registry_config_dir: registryConfigDir, max_concurrent_downloads: maxConcurrentDownloads } =
-    config.image;
-  const maxImageBytes = config.image.max_image_gib * 2 ** 30;
+  const { image } = config;
   return openImages({
     root,
     records,
     log,
     stages,
-    config: { registryConfigDir, maxConcurrentDownloads, maxImageBytes },
+    exits,
+    config: {
+      registryConfigDir: image.registry_config_dir,
+      authFiles: image.auth_files,
+      maxConcurrentDownloads: image.max_concurrent_downloads,
+      maxImageBytes: image.max_image_gib * 2 ** 30,
+      verifierDir: image.verifier_dir,
+      verifierTimeoutMs: image.verifier_timeout_seconds * 1000,
+    },
   });
 }
 

@@ -2,6 +2,8 @@
  * What the image room offers to the rooms above it. `open-images.ts` makes the real one.
  */
 
+import type { Stage } from '../ground/stages.ts';
+
 /** The part of an image's configuration that running a container needs (OCI image specification, config.md). */
 export interface ImageConfig {
   user: string;
@@ -38,11 +40,42 @@ export interface PullAuth {
   registryToken: string;
 }
 
+/** One layer on its way: bytes of its blob. */
+export interface LayerProgress {
+  /** Empty when the source does not say. */
+  digest: string;
+  state: 'waiting' | 'fetching' | 'unpacking' | 'done';
+  bytesDone: number;
+  bytesTotal: number;
+}
+
+/** How far a pull is. One object for the whole pull, which changes: who keeps it copies it. */
 export interface PullProgress {
   layersDone: number;
   layersTotal: number;
   bytesDone: number;
   bytesTotal: number;
+  /** In the manifest's order, lowest first. */
+  layers: readonly Readonly<LayerProgress>[];
+}
+
+/** A pull that runs now. */
+export interface RunningPull {
+  /** Full name. */
+  image: string;
+  stage: Stage;
+  /** Milliseconds since it began. */
+  sinceMs: number;
+  /** Absent until the manifest is there. */
+  progress: PullProgress | undefined;
+}
+
+/** What pulls have done since the start. */
+export interface PullTotals {
+  /** Of layers, as they came from registries. */
+  bytesFetched: number;
+  done: number;
+  failed: number;
 }
 
 export interface FilesystemUsage {
@@ -76,6 +109,8 @@ export interface Images {
     reference: string,
     options: { auth?: PullAuth; signal?: AbortSignal; progress?: (progress: PullProgress) => void },
   ): Promise<ImageRecord>;
+  /** The pulls that run now, oldest first, and what all have done. */
+  pulls(): { running: RunningPull[]; totals: PullTotals };
   /** Imports an OCI layout or docker archive file (tar, plain, gzip or zstd). */
   load(file: string, options: { signal?: AbortSignal; name?: string }): Promise<ImageRecord[]>;
   /** The image that a name, a digest reference, an id or an unambiguous short id means. */

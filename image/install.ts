@@ -5,10 +5,10 @@ import type { Catalog, StoredImage } from './catalog.ts';
 import type { PullProgress } from './images.ts';
 import { chainIds } from './layers/chain.ts';
 import type { ExtractLimits } from './layers/extract.ts';
-import type { LayerStore } from './layers/layer-store.ts';
-import type { Descriptor } from './descriptor.ts';
+import type { LayerEvent, LayerStore } from './layers/layer-store.ts';
 import { parseConfigBlob } from './manifest.ts';
 import { checkPlatform } from './platform.ts';
+import { PullCounters } from './pull-progress.ts';
 
 /** An image whose documents are at hand and whose layers are still to come. */
 export interface ResolvedImage {
@@ -22,6 +22,8 @@ export interface ResolvedImage {
     size: number;
     digest: string | undefined;
     open: (signal: AbortSignal) => AsyncIterable<Buffer>;
+    /** What came was damaged: whether to `open` it again, from another place. */
+    again?: () => boolean;
   }[];
   tags: string[];
   digests: string[];
@@ -62,7 +64,7 @@ export class Installer {
     }
     const chains = chainIds(diffIds);
     using _pinned = this.#layers.pin(chains);
-    const counters = new Counters(image.layers, progress);
+    const counters = new PullCounters(image.layers, progress);
     stage('fetch');
     counters.fetched = () => stage('unpack');
     await allOrNone(signal, chains.length, (i, inner) =>
@@ -90,7 +92,7 @@ export class Installer {
     chains: string[],
     i: number,
     signal: AbortSignal,
-    counters: Counters,
+    counters: PullCounters,
   ): Promise<void> {
     const source = image.layers[i]!;
     const wanted = {
@@ -100,10 +102,17 @@ export class Installer {
       digest: source.digest,
       open: (inner: AbortSignal) => this.#limited(source.open, inner),
     };
-    await this.#layers.ensure(wanted, this.#limits, {
-      signal,
-      listener: ({ bytes }) => counters.add(i, bytes),
-    });
+    const caller = { signal, listener: ({ bytes }: LayerEvent) => counters.add(i, bytes) };
+    for (;;) {
+      try {
+        await this.#layers.ensure(wanted, this.#limits, caller);
+        break;
+      } catch (error) {
+        const damaged = error instanceof Fault && error.kind === 'data-loss';
+        if (!damaged || signal.aborted || source.again?.() !== true) throw error;
+        counters.restart(i);
+      }
+    }
     counters.done(i);
     this.#size(chains);
   }
@@ -132,40 +141,6 @@ export class Installer {
     const size = [...new Set(chains)].reduce((sum, chain) => sum + (this.#layers.get(chain)?.bytes ?? 0), 0);
     if (size <= this.#limits.bytes) return size;
     throw new Fault('exhausted', `The image unpacks to more than ${this.#limits.bytes} bytes`);
-  }
-}
-
-/** How far a pull is, told as it changes. */
-class Counters {
-  readonly #progress: PullProgress;
-  readonly #left: number[];
-  readonly #done = new Set<number>();
-  readonly #tell: (progress: PullProgress) => void;
-  fetched: () => void = () => {};
-
-  constructor(layers: Pick<Descriptor, 'size'>[], tell: (progress: PullProgress) => void) {
-    const bytesTotal = layers.reduce((sum, { size }) => sum + size, 0);
-    this.#left = layers.map(({ size }) => size);
-    this.#progress = { layersDone: 0, layersTotal: layers.length, bytesDone: 0, bytesTotal };
-    this.#tell = tell;
-  }
-
-  add(layer: number, bytes: number): void {
-    const counted = Math.min(bytes, this.#left[layer]!);
-    if (counted === 0) return;
-    this.#left[layer]! -= counted;
-    this.#progress.bytesDone += counted;
-    if (this.#progress.bytesDone === this.#progress.bytesTotal) this.fetched();
-    this.#tell({ ...this.#progress });
-  }
-
-  /** A layer that was there already counts in full. */
-  done(layer: number): void {
-    this.add(layer, this.#left[layer]!);
-    if (this.#done.has(layer)) return;
-    this.#done.add(layer);
-    this.#progress.layersDone++;
-    this.#tell({ ...this.#progress });
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Fault, type FaultKind } from '../ground/fault.ts';
 import { chainIds } from './layers/chain.ts';
 import { parseConfigBlob, parseManifest } from './manifest.ts';
-import { checkPlatform, choosePlatform } from './platform.ts';
+import { amd64Level, checkPlatform, choosePlatform, hostPlatform } from './platform.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const OCI = 'application/vnd.oci.image.';
@@ -45,13 +45,40 @@ describe('manifests', () => {
     ['a size that is no number', { config: CONFIG, layers: [{ ...LAYER, size: '5' }] }, /size "5"/],
     [
       'a chart',
-      { config: CONFIG, layers: [{ ...LAYER, mediaType: 'application/vnd.cncf.helm.chart' }] },
+      { config: { ...CONFIG, mediaType: 'application/vnd.cncf.helm.config.v1+json' }, layers: [] },
+      /artifact of type "application\/vnd\.cncf\.helm\.config\.v1\+json", no container image/,
+    ],
+    [
+      'an artifact that says what it is',
+      {
+        artifactType: 'application/vnd.example.sbom',
+        config: { ...CONFIG, mediaType: 'application/vnd.oci.empty.v1+json' },
+        layers: [{ ...LAYER, mediaType: 'text/plain' }],
+      },
+      /artifact of type "application\/vnd\.example\.sbom"/,
+    ],
+    [
+      'a layer of no known kind',
+      { config: CONFIG, layers: [{ ...LAYER, mediaType: 'application/vnd.example' }] },
       /no tar/,
+    ],
+    [
+      'a foreign layer of Docker',
+      {
+        config: CONFIG,
+        layers: [LAYER, { ...LAYER, mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip' }],
+      },
+      /foreign.*push the image again/,
+    ],
+    [
+      'a foreign layer of the OCI',
+      { config: CONFIG, layers: [{ ...LAYER, mediaType: `${OCI}layer.nondistributable.v1.tar+gzip` }] },
+      /foreign/,
     ],
     [
       'an encrypted layer',
       { config: CONFIG, layers: [{ ...LAYER, mediaType: `${LAYER.mediaType}+encrypted` }] },
-      /no tar/,
+      /encrypted/,
     ],
     ['thousands of layers', { config: CONFIG, layers: Array(2000).fill(LAYER) }, /2000 layers/],
   ];
@@ -149,8 +176,26 @@ describe('platforms', () => {
       ),
       '//',
     );
+    const capable = { os: 'linux', architecture: 'amd64', variant: 'v3' };
+    const variants = ['', 'v4', 'v2', 'v3'].map((variant) => offer('linux', 'amd64', variant));
+    assert.equal(choosePlatform(variants, capable).digest, 'linux/amd64/v3');
+    assert.equal(choosePlatform(variants.slice(0, 3), capable).digest, 'linux/amd64/v2');
+    assert.equal(choosePlatform(variants.slice(0, 2), capable).digest, 'linux/amd64/');
     refuses(() => choose([['linux', 'amd64', 'v3']], 'amd64'), /only for linux\/amd64\/v3/, 'not-found');
     refuses(() => choose([['unknown', 'unknown']], 'amd64'), /unknown/, 'not-found');
+  });
+
+  it('knows the level of a processor by its flags', () => {
+    const v2 = 'fpu sse2 pni cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3';
+    const v3 = `${v2} avx avx2 bmi1 bmi2 f16c fma abm movbe xsave`;
+    const level = (flags: string): string => amd64Level(`processor\t: 0\nflags\t\t: ${flags}\nbugs\t\t:\n`);
+    assert.equal(level('fpu sse2'), '');
+    assert.equal(level(v2), 'v2');
+    assert.equal(level(`${v2} avx avx2`), 'v2');
+    assert.equal(level(v3), 'v3');
+    assert.equal(level(`${v3} avx512f avx512bw avx512cd avx512dq avx512vl`), 'v4');
+    assert.equal(amd64Level(''), '');
+    assert.equal(hostPlatform().os, 'linux');
   });
 
   it('checks what an image was built for', () => {

@@ -18,9 +18,19 @@ export const MANIFEST_TYPES = [
 const INDEX_TYPES = new Set([MANIFEST_TYPES[0], MANIFEST_TYPES[2]]);
 const IMAGE_TYPES = new Set([MANIFEST_TYPES[1], MANIFEST_TYPES[3]]);
 
-/** Tar layers of the OCI specification and of Docker, also the forms that were not to be distributed. */
+/** Configurations of container images; some old tools pushed theirs as plain bytes. */
+const CONFIG_TYPES = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+  'application/octet-stream',
+  '',
+]);
+
+/** Tar layers of the OCI specification and of Docker. */
 const LAYER_TYPE =
-  /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:[.+]gzip|[.+]zstd)?)$/;
+  /^application\/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)(?:[.+](?:gzip|zstd))?$/;
+/** Layers that are to be fetched from addresses that the image itself names. */
+const FOREIGN_TYPE = /\.image\.layer\.nondistributable\.|\.image\.rootfs\.foreign\./;
 
 export interface Manifest {
   kind: 'image';
@@ -61,18 +71,39 @@ export function parseManifest(bytes: Buffer, mediaType: string): Manifest | Inde
       `The registry answered with ${JSON.stringify(type)}, which is no image manifest`,
     );
   }
+  const config = descriptor(document['config']);
+  if (!CONFIG_TYPES.has(config.mediaType)) throw artifact(text(document['artifactType']) || config.mediaType);
   const layers = list(document['layers'], 'layers').map(descriptor);
+  checkLayers(layers);
+  return { kind: 'image', config, layers };
+}
+
+/** Charts, signatures, policies and the like use the same manifest (OCI image specification, "Guidelines for artifact usage"). */
+function artifact(type: string): Fault {
+  return new Fault(
+    'invalid',
+    `The reference names an artifact of type ${JSON.stringify(type)}, no container image`,
+    {
+      hint: 'name an image; charts and other artifacts have tools of their own',
+    },
+  );
+}
+
+function checkLayers(layers: Descriptor[]): void {
   if (layers.length > MAX_LAYERS) {
     throw new Fault('invalid', `The image has ${layers.length} layers, more than ${MAX_LAYERS}`);
   }
-  const strange = layers.find((layer) => !LAYER_TYPE.test(layer.mediaType));
-  if (strange !== undefined) {
-    throw new Fault(
-      'invalid',
-      `A layer has the media type ${JSON.stringify(strange.mediaType)}, which is no tar`,
-    );
+  for (const { mediaType } of layers) {
+    if (LAYER_TYPE.test(mediaType)) continue;
+    const type = JSON.stringify(mediaType);
+    if (FOREIGN_TYPE.test(mediaType)) {
+      throw new Fault('invalid', `A layer of type ${type} is foreign: its registry does not hand it out`, {
+        hint: 'push the image again with its foreign layers included',
+      });
+    }
+    const why = mediaType.includes('encrypted') ? 'encrypted: no key is at hand' : 'no tar';
+    throw new Fault('invalid', `A layer has the media type ${type}, which is ${why}`);
   }
-  return { kind: 'image', config: descriptor(document['config']), layers };
 }
 
 /** Reads a configuration blob (OCI image specification, config.md; Docker's is the same). Throws Fault('invalid'). */

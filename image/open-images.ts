@@ -5,6 +5,7 @@ import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
 import type { StageSink } from '../ground/stages.ts';
+import type { ExitWatcher } from '../native/exits.ts';
 import { ArchiveLoader } from './archive/load.ts';
 import { Catalog, type StoredImage } from './catalog.ts';
 import type { FilesystemUsage, ImageRecord, Images, Snapshotter } from './images.ts';
@@ -15,17 +16,24 @@ import { Puller, type PullOptions } from './pull.ts';
 import { DEFAULT_LIMITS, type TransferLimits } from './registry/transport.ts';
 import { OverlaySnapshots, type SnapshotRecord } from './snapshots.ts';
 import { Trash } from './trash.ts';
+import { TRUST_ALL, VerifierPrograms, type Verifier } from './trust/verifiers.ts';
 
 /** What of the room can be configured. */
 export interface ImagesConfig {
   /** Directory of `<host>/hosts.toml` files; empty for none. */
   registryConfigDir: string;
+  /** The node's credential files, for pulls whose caller brings none; the first entry that fits serves. */
+  authFiles: string[];
   /** Layers that are downloaded at once, over all pulls. */
   maxConcurrentDownloads: number;
   /** Bound on the unpacked bytes of one image. */
   maxImageBytes: number;
   /** Bound on the files of one layer. Default 4 million. */
   maxLayerEntries?: number;
+  /** Directory of programs that decide which images may be used; empty for none. */
+  verifierDir: string;
+  /** For each of them. */
+  verifierTimeoutMs: number;
   /** Waits and tries of transfers, where the defaults do not fit. */
   transfer?: Partial<TransferLimits>;
 }
@@ -36,6 +44,7 @@ export interface OpenImagesOptions {
   records: RecordStore;
   log: Log;
   stages: StageSink;
+  exits: ExitWatcher;
   config: ImagesConfig;
 }
 
@@ -59,7 +68,16 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
     downloads: new Limit(config.maxConcurrentDownloads),
     limits: { bytes: config.maxImageBytes, entries: config.maxLayerEntries ?? DEFAULT_MAX_ENTRIES },
   });
-  return new Store({ ...options, trash, pool, layers, catalog, installer });
+  const verifier = await openVerifier(options);
+  return new Store({ ...options, trash, pool, layers, catalog, installer, verifier });
+}
+
+async function openVerifier({ root, exits, log, config }: OpenImagesOptions): Promise<Verifier> {
+  const { verifierDir: directory, verifierTimeoutMs: timeoutMs } = config;
+  if (directory === '') return TRUST_ALL;
+  const verifier = new VerifierPrograms({ directory, store: root, timeoutMs, exits, log });
+  await verifier.sweep();
+  return verifier;
 }
 
 /** The parts of the room, put together. */
@@ -86,9 +104,10 @@ class Store implements Images {
       layers: LayerStore;
       catalog: Catalog;
       installer: Installer;
+      verifier: Verifier;
     },
   ) {
-    const { root, records, log, stages, config, trash, pool, layers, catalog, installer } = parts;
+    const { root, records, log, stages, config, trash, pool, layers, catalog, installer, verifier } = parts;
     this.#root = root;
     this.#trash = trash;
     this.#pool = pool;
@@ -101,7 +120,9 @@ class Store implements Images {
       stages,
       log,
       registryConfigDir: config.registryConfigDir,
+      authFiles: config.authFiles,
       transfer: { ...DEFAULT_LIMITS, ...config.transfer },
+      verifier,
       warm: () => pool.warm(),
     });
     this.#loader = new ArchiveLoader({
@@ -127,6 +148,10 @@ class Store implements Images {
       this.#collectIn(KEEP_FAILED_MS);
       throw error;
     }
+  }
+
+  pulls(): ReturnType<Images['pulls']> {
+    return this.#puller.pulls();
   }
 
   async load(

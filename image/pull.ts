@@ -1,18 +1,21 @@
-import { createHash } from 'node:crypto';
 import { Fault, faultAt } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { Stage, StageSink } from '../ground/stages.ts';
 import type { Catalog, StoredImage } from './catalog.ts';
-import type { PullAuth, PullProgress } from './images.ts';
+import type { PullAuth, PullProgress, PullTotals, RunningPull } from './images.ts';
 import type { Installer, ResolvedImage } from './install.ts';
 import type { LayerStore } from './layers/layer-store.ts';
 import { MAX_CONFIG, parseManifest, type Manifest } from './manifest.ts';
 import { choosePlatform } from './platform.ts';
 import { fullName, parseReference, repositoryName, type Reference } from './reference.ts';
+import { readAuthFiles } from './registry/auth-files.ts';
 import { RegistryClient, type FetchedManifest } from './registry/client.ts';
+import { fingerprint } from './registry/credentials.ts';
 import { registryHosts } from './registry/hosts.ts';
+import { TokenCache } from './registry/token-cache.ts';
 import type { TransferLimits } from './registry/transport.ts';
 import { SharedWork } from './shared-work.ts';
+import type { Verifier } from './trust/verifiers.ts';
 
 /** Indexes may lie in indexes, this deep. */
 const MAX_NESTING = 4;
@@ -23,6 +26,9 @@ export interface PullOptions {
   progress?: (progress: PullProgress) => void;
 }
 
+/** A pull as it is kept; `begun` by performance.now(). */
+type Running = Omit<RunningPull, 'sinceMs'> & { begun: number };
+
 /** PullImage: resolve, fetch, unpack, commit; one pull an image and credentials however many ask for it. */
 export class Puller {
   readonly #running = new SharedWork<StoredImage, PullProgress>();
@@ -32,8 +38,13 @@ export class Puller {
   readonly #stages: StageSink;
   readonly #log: Log;
   readonly #registryConfigDir: string;
+  readonly #authFiles: string[];
+  readonly #tokens = new TokenCache();
   readonly #transfer: TransferLimits;
+  readonly #verifier: Verifier;
   readonly #warm: () => void;
+  readonly #pulls = new Set<Running>();
+  readonly #totals: PullTotals = { bytesFetched: 0, done: 0, failed: 0 };
 
   constructor(options: {
     layers: LayerStore;
@@ -42,7 +53,9 @@ export class Puller {
     stages: StageSink;
     log: Log;
     registryConfigDir: string;
+    authFiles: string[];
     transfer: TransferLimits;
+    verifier: Verifier;
     /** Called when layers will have to be unpacked soon. */
     warm: () => void;
   }) {
@@ -52,8 +65,20 @@ export class Puller {
     this.#stages = options.stages;
     this.#log = options.log;
     this.#registryConfigDir = options.registryConfigDir;
+    this.#authFiles = options.authFiles;
     this.#transfer = options.transfer;
+    this.#verifier = options.verifier;
     this.#warm = options.warm;
+  }
+
+  /** See Images.pulls. */
+  pulls(): { running: RunningPull[]; totals: PullTotals } {
+    const now = performance.now();
+    const running = [...this.#pulls].map(({ begun, ...pull }) => ({
+      ...pull,
+      sinceMs: Math.round(now - begun),
+    }));
+    return { running, totals: { ...this.#totals } };
   }
 
   /** See Images.pull. Throws Faults that name the image and the stage. */
@@ -74,37 +99,60 @@ export class Puller {
     reference: Reference,
     auth: PullAuth | undefined,
     signal: AbortSignal,
-    progress: (progress: PullProgress) => void,
+    tell: (progress: PullProgress) => void,
   ): Promise<StoredImage> {
     const name = fullName(reference);
-    let at: Stage = 'resolve';
+    const running: Running = { image: name, stage: 'resolve', progress: undefined, begun: performance.now() };
     const stage = (next: Stage): void => {
-      at = next;
+      running.stage = next;
       this.#stages.enter('PullImage', name, next);
     };
+    this.#pulls.add(running);
     let client: RegistryClient | undefined;
     let outcome: 'done' | 'failed' = 'failed';
     try {
       stage('resolve');
-      const { registry } = reference;
-      const hosts = await registryHosts(this.#registryConfigDir, registry);
-      client = new RegistryClient({ reference, hosts, auth, limits: this.#transfer, log: this.#log });
+      client = await this.#client(reference, auth);
       const top = await client.manifest(reference.digest ?? reference.tag!, signal);
+      const { digest, mediaType, bytes } = top;
+      // Before anything of the image is used, and also when all of it is here under another name.
+      await this.#verifier.check({ name, digest, mediaType, size: bytes.length }, signal);
       const image =
-        this.#addName(reference, top.digest) ??
+        this.#addName(reference, digest) ??
         (await this.#installer.install(await this.#resolve(client, reference, top, signal), {
           signal,
           stage,
-          progress,
+          progress: (progress) => {
+            running.progress = progress;
+            tell(progress);
+          },
         }));
       outcome = 'done';
       return image;
     } catch (error) {
-      throw faultAt(error, `image ${name}`, at);
+      throw faultAt(error, `image ${name}`, running.stage);
     } finally {
       client?.close();
+      this.#pulls.delete(running);
+      this.#totals[outcome]++;
       this.#stages.leave('PullImage', name, outcome);
     }
+  }
+
+  /** Configuration and credentials are read for each pull: who changes them restarts nothing. */
+  async #client(reference: Reference, auth: PullAuth | undefined): Promise<RegistryClient> {
+    const hosts = await registryHosts(this.#registryConfigDir, reference.registry);
+    const node = await readAuthFiles(this.#authFiles, this.#log);
+    const tokens = this.#tokens;
+    return new RegistryClient({
+      reference,
+      hosts,
+      auth,
+      node,
+      tokens,
+      limits: this.#transfer,
+      log: this.#log,
+    });
   }
 
   /** The image, when the registry's answer is one that is here already. */
@@ -133,11 +181,19 @@ export class Puller {
       layers: manifest.layers.map((layer) => ({
         size: layer.size,
         digest: layer.digest,
-        open: (inner: AbortSignal) => client.blob(layer, inner),
+        open: (inner: AbortSignal) => this.#counted(client.blob(layer, inner)),
+        again: () => client.distrust(layer.digest),
       })),
       tags: tagsOf(reference),
       digests: [`${repositoryName(reference)}@${top.digest}`],
     };
+  }
+
+  async *#counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      this.#totals.bytesFetched += chunk.length;
+      yield chunk;
+    }
   }
 
   async #manifestFor(
@@ -159,10 +215,4 @@ export class Puller {
 
 function tagsOf(reference: Reference): string[] {
   return reference.digest === undefined ? [fullName(reference)] : [];
-}
-
-function fingerprint(auth: PullAuth | undefined): string {
-  return createHash('sha256')
-    .update(JSON.stringify(auth ?? null))
-    .digest('hex');
 }

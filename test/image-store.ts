@@ -8,6 +8,7 @@ import { SILENT } from '../ground/log.ts';
 import { RecordStore } from '../ground/records.ts';
 import { NO_STAGES } from '../ground/stages.ts';
 import type { Images } from '../image/images.ts';
+import { ExitWatcher } from '../native/exits.ts';
 import { openImages, type ImagesConfig } from '../image/open-images.ts';
 
 /** Waits short enough for tests. */
@@ -18,17 +19,20 @@ export class ImageStore {
   root = '';
   images!: Images;
   #records!: RecordStore;
+  #exits!: ExitWatcher;
 
   /** Registers the hooks of the suite at hand. */
   static use(): ImageStore {
     const store = new ImageStore();
     beforeEach(async () => {
       store.root = fs.mkdtempSync(join(tmpdir(), 'berth-images-'));
+      store.#exits = await ExitWatcher.start();
       store.#records = new RecordStore(store.path('records.db'));
       store.images = await store.open();
     });
     afterEach(async () => {
       await store.images.close();
+      await store.#exits.close();
       store.#records.close();
       fs.rmSync(store.root, { recursive: true });
     });
@@ -45,10 +49,14 @@ export class ImageStore {
       records: this.#records,
       log: SILENT,
       stages: NO_STAGES,
+      exits: this.#exits,
       config: {
         registryConfigDir: this.path('certs.d'),
+        authFiles: [this.path('auth.json')],
         maxConcurrentDownloads: 4,
         maxImageBytes: 1e9,
+        verifierDir: '',
+        verifierTimeoutMs: 2000,
         transfer: QUICK,
         ...config,
       },

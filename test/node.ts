@@ -291,7 +291,10 @@ export class TestNode implements NodeMarks {
         cgroup_parent: `${this.cgroupParent}/own`,
         handlers: { faulty: { path: this.faults.program } },
       },
-      image: { registry_config_dir: join(this.directory, 'certs.d') },
+      image: {
+        registry_config_dir: join(this.directory, 'certs.d'),
+        auth_files: [join(this.directory, 'auth.json')],
+      },
       network: {
         conf_dir: join(this.directory, 'net.d'),
         bin_dirs: ['/usr/lib/cni'],

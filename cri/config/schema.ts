@@ -78,8 +78,19 @@ const SCHEMA = {
       '<host>/hosts.toml in it: mirrors, CA, client certificates, plain http',
       { wrong: sound.absolutePath },
     ),
+    auth_files: texts(
+      ['/run/containers/0/auth.json', '/etc/containers/auth.json', '/root/.docker/config.json'],
+      'credentials for pulls whose caller brings none, read at each pull; the first file with a fitting entry serves',
+      { wrong: sound.absolutePaths },
+    ),
     max_concurrent_downloads: count(6, 1, 64, 'layers at once'),
     max_image_gib: count(100, 1, 100_000, 'an image that unpacks to more is refused'),
+    verifier_dir: text(
+      '',
+      'programs that are asked whether an image may be pulled, as containerd calls its image verifiers; all have to agree; empty: every image may',
+      { wrong: sound.absolutePathOrEmpty },
+    ),
+    verifier_timeout_seconds: count(10, 1, 600, 'a verifier that takes longer refuses'),
   },
   network: {
     conf_dir: text('/etc/cni/net.d', 'CNI configuration lists; the first one serves', {

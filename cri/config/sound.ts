@@ -12,6 +12,11 @@ export function absolutePath(value: string): string | undefined {
   return value.split('/').includes('..') ? 'it may not hold ..' : undefined;
 }
 
+/** The same, or nothing. */
+export function absolutePathOrEmpty(value: string): string | undefined {
+  return value === '' ? undefined : absolutePath(value);
+}
+
 /** Absolute paths. */
 export function absolutePaths(value: string[]): string | undefined {
   return value.map(absolutePath).find((wrong) => wrong !== undefined);

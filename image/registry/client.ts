@@ -1,15 +1,19 @@
 import { Fault } from '../../ground/fault.ts';
-import { sleep } from '../../ground/wait.ts';
 import type { Log } from '../../ground/log.ts';
+import { sleep } from '../../ground/wait.ts';
+import type { Descriptor } from '../descriptor.ts';
 import { DigestCheck, digestOf, verifyDigest } from '../digest.ts';
 import type { PullAuth } from '../images.ts';
-import type { Descriptor } from '../descriptor.ts';
 import { MANIFEST_TYPES, MAX_MANIFEST } from '../manifest.ts';
 import type { Reference } from '../reference.ts';
-import { credentialsFrom, mayReceive } from './credentials.ts';
-import { Endpoint, backoff, unavailable } from './endpoint.ts';
-import type { Capability, RegistryHost } from './hosts.ts';
-import { TransferError, bodyChunks, wholeBody } from './transport.ts';
+import type { NodeCredentials } from './auth-files.ts';
+import { credentialsFor } from './credentials.ts';
+import { Endpoint } from './endpoint.ts';
+import type { RegistryHost } from './hosts.ts';
+import { HostOrder } from './host-order.ts';
+import { backoff, unavailable } from './retry.ts';
+import type { TokenCache } from './token-cache.ts';
+import { TransferError, bodyChunks, discard, wholeBody } from './transport.ts';
 import type { Answer, TransferLimits } from './transport.ts';
 
 /** A manifest or index as a registry gave it, verified against `digest`. */
@@ -29,7 +33,7 @@ const PROGRESS = 1024 * 1024;
  * kubelet looks for, and `data-loss` for content that is not what its digest says.
  */
 export class RegistryClient {
-  readonly #endpoints: Endpoint[];
+  readonly #hosts: HostOrder;
   readonly #registry: string;
   readonly #limits: TransferLimits;
   readonly #log: Log;
@@ -39,30 +43,35 @@ export class RegistryClient {
   constructor(options: {
     reference: Reference;
     hosts: RegistryHost[];
+    /** What the caller gave; without it, or for hosts that it is not for, the node's own serve. */
     auth: PullAuth | undefined;
+    node: NodeCredentials;
+    tokens: TokenCache;
     limits: TransferLimits;
     log: Log;
   }) {
-    const { reference, auth, limits } = options;
+    const { reference, auth, node, tokens, limits, log } = options;
     this.#registry = reference.registry;
     this.#limits = limits;
-    this.#log = options.log;
+    this.#log = log;
     const { registry, repository } = reference;
-    this.#endpoints = options.hosts.map((host) => {
-      const credentials = credentialsFrom(mayReceive(host, auth) ? auth : undefined);
-      return new Endpoint({ host, registry, repository, credentials, limits });
+    const endpoints = options.hosts.map((host) => {
+      const credentials = credentialsFor(host, reference, auth, node);
+      return new Endpoint({ host, registry, repository, credentials, tokens, limits });
     });
+    this.#hosts = new HostOrder(registry, endpoints, limits, log);
   }
 
   /** The manifest or index under a tag or digest, at most MAX_MANIFEST long. */
   manifest(tagOrDigest: string, signal?: AbortSignal): Promise<FetchedManifest> {
     const byDigest = tagOrDigest.includes(':');
     const headers = { accept: MANIFEST_TYPES.join(', ') };
-    return this.#firstOf(byDigest ? 'pull' : 'resolve', async (endpoint) => {
+    const capability = byDigest ? 'pull' : 'resolve';
+    return this.#hosts.first(capability, tagOrDigest, async (endpoint, tries) => {
       const url = endpoint.url(`manifests/${tagOrDigest}`);
-      const answer = await endpoint.ask(url, headers, signal);
+      const answer = await endpoint.ask(url, headers, { tries, signal });
       if (Number(answer.headers['content-length'] ?? 0) > MAX_MANIFEST) {
-        answer.body.destroy();
+        discard(answer);
         throw new Fault('invalid', `The manifest is larger than ${MAX_MANIFEST} bytes`);
       }
       const bytes = await wholeBody(answer.body, url, MAX_MANIFEST, this.#limits);
@@ -80,14 +89,20 @@ export class RegistryClient {
         `${what} has ${descriptor.size} bytes, more than the ${max} that are served`,
       );
     }
-    const check = new DigestCheck(descriptor.digest);
-    const parts: Buffer[] = [];
-    for await (const chunk of this.blob(descriptor, signal)) {
-      check.update(chunk);
-      parts.push(chunk);
+    for (;;) {
+      const check = new DigestCheck(descriptor.digest);
+      const parts: Buffer[] = [];
+      for await (const chunk of this.blob(descriptor, signal)) {
+        check.update(chunk);
+        parts.push(chunk);
+      }
+      try {
+        check.verify(what);
+        return Buffer.concat(parts);
+      } catch (error) {
+        if (!this.distrust(descriptor.digest)) throw error;
+      }
     }
-    check.verify(what);
-    return Buffer.concat(parts);
   }
 
   /**
@@ -104,6 +119,14 @@ export class RegistryClient {
     }
   }
 
+  /**
+   * The content of `digest` turned out to be wrong: the hosts that gave it are not asked for it again. False when
+   * no other host is left to ask.
+   */
+  distrust(digest: string): boolean {
+    return this.#hosts.distrust(digest);
+  }
+
   /** Ends the connections, once the transfers that other pulls have joined are over. */
   close(): void {
     this.#closed = true;
@@ -111,96 +134,89 @@ export class RegistryClient {
   }
 
   #closeIfUnused(): void {
-    if (!this.#closed || this.#transfers > 0) return;
-    for (const endpoint of this.#endpoints) endpoint.close();
+    if (this.#closed && this.#transfers === 0) this.#hosts.close();
   }
 
   async *#resumed(descriptor: Descriptor, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+    const { digest, size } = descriptor;
     let offset = 0;
     let broken = 0;
     let sure = 0;
-    while (offset < descriptor.size) {
+    while (offset < size) {
       try {
         for await (const chunk of this.#blobFrom(descriptor, offset, signal)) {
           offset += chunk.length;
-          if (offset > descriptor.size) {
-            throw new Fault(
-              'data-loss',
-              `The blob ${descriptor.digest} is longer than ${descriptor.size} bytes`,
-            );
-          }
+          if (offset > size) throw new Fault('data-loss', `The blob ${digest} is longer than ${size} bytes`);
           yield chunk;
         }
-        if (offset < descriptor.size) throw new TransferError(`the answer ended after ${offset} bytes`);
+        if (offset < size) throw new TransferError(`the answer ended after ${offset} bytes`);
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof TransferError)) throw error;
         if (offset - sure >= PROGRESS) broken = 0;
         sure = offset;
         if (++broken >= this.#limits.tries) throw unavailable(this.#registry, error);
-        this.#log.debug(
-          { blob: descriptor.digest, offset, reason: error.message },
-          'transfer broke, going on',
-        );
+        this.#log.debug({ blob: digest, offset, reason: error.message }, 'transfer broke, going on');
         await sleep(backoff(broken, this.#limits), signal);
       }
     }
   }
 
   async *#blobFrom(
-    descriptor: Descriptor,
+    { digest, size }: Descriptor,
     offset: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Buffer> {
-    const headers: Record<string, string> = { 'accept-encoding': 'identity' };
-    if (offset > 0) headers['range'] = `bytes=${offset}-`;
-    const { url, answer } = await this.#firstOf('pull', async (endpoint) => {
-      const address = endpoint.url(`blobs/${descriptor.digest}`);
-      return { url: address, answer: await endpoint.ask(address, headers, signal) };
+    const { endpoint, url, answer, start } = await this.#hosts.first('pull', digest, async (host, tries) => {
+      const address = host.url(`blobs/${digest}`);
+      const found = await this.#askFrom(host, address, offset, tries, signal);
+      const from = rangeStart(found);
+      const announced = from + Number(found.headers['content-length'] ?? size - from);
+      if (announced === size && from <= offset)
+        return { endpoint: host, url: address, answer: found, start: from };
+      found.body.destroy();
+      if (from > offset) throw new TransferError(`the answer begins at byte ${from}, not at ${offset}`);
+      throw new Fault('data-loss', `The blob ${digest} has ${announced} bytes, expected ${size}`);
     });
-    // A host that does not know ranges sends all of it again.
-    const start = rangeStart(answer);
-    let skip = start === offset ? 0 : offset;
-    const announced = answer.headers['content-length'];
-    if (announced !== undefined && start + Number(announced) !== descriptor.size) {
-      answer.body.destroy();
-      const size = start + Number(announced);
-      throw new Fault(
-        'data-loss',
-        `The blob ${descriptor.digest} has ${size} bytes, expected ${descriptor.size}`,
-      );
-    }
-    for await (const chunk of bodyChunks(answer.body, url, this.#limits)) {
-      signal?.throwIfAborted();
-      if (skip >= chunk.length) skip -= chunk.length;
-      else {
-        yield skip === 0 ? chunk : chunk.subarray(skip);
-        skip = 0;
+    this.#hosts.served(digest, endpoint);
+    // A host that does not know ranges sends more than was asked for.
+    let skip = offset - start;
+    try {
+      for await (const chunk of bodyChunks(answer.body, url, this.#limits)) {
+        signal?.throwIfAborted();
+        if (skip >= chunk.length) skip -= chunk.length;
+        else {
+          yield skip === 0 ? chunk : chunk.subarray(skip);
+          skip = 0;
+        }
       }
+    } catch (error) {
+      if (error instanceof TransferError) this.#hosts.demote(endpoint);
+      throw error;
     }
   }
 
-  /** The first host with the capability that answers; the last one's error when none does. */
-  async #firstOf<T>(capability: Capability, work: (endpoint: Endpoint) => Promise<T>): Promise<T> {
-    const able = this.#endpoints.filter(({ host }) => host.capabilities.has(capability));
-    let failure: unknown = new Fault(
-      'precondition',
-      `No host is configured to ${capability} from ${this.#registry}`,
-    );
-    for (const endpoint of able) {
-      try {
-        return await work(endpoint);
-      } catch (error) {
-        if (error instanceof Error && error.name === 'AbortError') throw error;
-        failure = error instanceof TransferError ? unavailable(this.#registry, error) : error;
-        this.#log.debug({ host: endpoint.host.base.host, reason: String(failure) }, 'registry host failed');
-      }
+  /** Asks for the bytes from `offset` on, and for all of them where ranges are refused. */
+  async #askFrom(
+    endpoint: Endpoint,
+    url: URL,
+    offset: number,
+    tries: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const headers = { 'accept-encoding': 'identity' };
+    if (offset > 0) {
+      const range = { ...headers, range: `bytes=${offset}-` };
+      const answer = await endpoint.ask(url, range, { tries, signal });
+      if (answer.status !== 416) return answer;
+      discard(answer);
     }
-    throw failure;
+    return endpoint.ask(url, headers, { tries, signal });
   }
 }
 
+/** The first byte of an answer. One that says it is a part and not which part is of no use: Infinity. */
 function rangeStart({ status, headers }: Answer): number {
   if (status !== 206) return 0;
-  return Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1] ?? -1);
+  return Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1] ?? Infinity);
 }

@@ -3,7 +3,10 @@ import { sleep } from '../../ground/wait.ts';
 import { Authorizer } from './authorizer.ts';
 import type { Credentials } from './credentials.ts';
 import type { RegistryHost } from './hosts.ts';
-import { TransferError, Transport, placeOf, type Answer, type TransferLimits } from './transport.ts';
+import { backoff, retryAfter } from './retry.ts';
+import type { TokenCache } from './token-cache.ts';
+import { TransferError, Transport, discard, placeOf } from './transport.ts';
+import type { Answer, TransferLimits } from './transport.ts';
 
 /** One host of a repository: asks with authentication, and again when the host is busy or broken. */
 export class Endpoint {
@@ -20,16 +23,18 @@ export class Endpoint {
     registry: string;
     repository: string;
     credentials: Credentials;
+    tokens: TokenCache;
     limits: TransferLimits;
   }) {
-    const { host, registry, repository, credentials, limits } = options;
+    const { host, registry, repository, credentials, tokens, limits } = options;
     this.host = host;
     this.#registry = registry;
     this.#repository = repository;
     this.#limits = limits;
     const transport = new Transport(host, limits);
     this.#transport = transport;
-    this.#authorizer = new Authorizer({ transport, limits, credentials, repository, base: host.base });
+    const { base } = host;
+    this.#authorizer = new Authorizer({ transport, limits, credentials, tokens, repository, base });
   }
 
   /** The address of a manifest or blob: `path` is `manifests/<tag or digest>` or `blobs/<digest>`. */
@@ -41,26 +46,39 @@ export class Endpoint {
     return url;
   }
 
-  /** The answer to a GET when it is 200 or 206. Throws the Faults that RegistryClient promises. */
-  async ask(url: URL, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<Answer> {
-    let failure: TransferError | undefined;
+  /**
+   * The answer to a GET when it is 200 or 206, and 416 to one with a range. What can pass is tried `tries` times.
+   * Throws the Faults that RegistryClient promises, TransferError when the host is broken or busy.
+   */
+  async ask(
+    url: URL,
+    headers: Record<string, string>,
+    { tries, signal }: { tries: number; signal: AbortSignal | undefined },
+  ): Promise<Answer> {
     for (let tried = 1; ; tried++) {
-      let wait = backoff(tried, this.#limits);
       try {
-        const answer = await this.#askAuthorized(url, headers, signal);
-        if (answer.status === 200 || answer.status === 206) return answer;
-        answer.body.destroy();
-        if (answer.status !== 429 && answer.status < 500) throw this.#refused(answer.status, url);
-        wait = retryAfter(answer.headers['retry-after'], Date.now()) ?? wait;
-        failure = new TransferError(`${placeOf(url)} answers ${answer.status}`);
+        return await this.#askOnce(url, headers, signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (!(error instanceof TransferError)) throw error;
-        failure = error;
+        if (!(error instanceof TransferError) || !error.again || tried >= tries) throw error;
+        const wait = error.wait ?? backoff(tried, this.#limits);
+        await sleep(Math.min(wait, this.#limits.maxBackoff), signal);
       }
-      if (tried >= this.#limits.tries) throw unavailable(this.#registry, failure);
-      await sleep(Math.min(wait, this.#limits.maxBackoff), signal);
     }
+  }
+
+  async #askOnce(
+    url: URL,
+    headers: Record<string, string>,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const answer = await this.#askAuthorized(url, headers, signal);
+    const { status } = answer;
+    if (status === 200 || status === 206 || (status === 416 && 'range' in headers)) return answer;
+    discard(answer);
+    if (status !== 429 && status < 500) throw this.#refused(status, url);
+    const wait = retryAfter(answer.headers['retry-after'], Date.now());
+    throw new TransferError(`${placeOf(url)} answers ${status}`, { wait });
   }
 
   async #askAuthorized(
@@ -74,7 +92,7 @@ export class Endpoint {
       const authorized = used === undefined ? headers : { ...headers, authorization: used };
       const answer = await this.#transport.ask(url, { headers: authorized, signal });
       if (answer.status !== 401 || round === 2) return answer;
-      answer.body.resume();
+      discard(answer);
       const challenge = answer.headers['www-authenticate'] ?? '';
       if (!(await this.#authorizer.answer(challenge, used, signal))) return answer;
     }
@@ -97,23 +115,4 @@ export class Endpoint {
     }
     return new Fault('unavailable', `RegistryUnavailable: ${placeOf(url)} answers ${status}`);
   }
-}
-
-/** What a registry that cannot be used is called; the kubelet looks for its first word (cri-api, pkg/errors). */
-export function unavailable(registry: string, cause: TransferError): Fault {
-  return new Fault('unavailable', `RegistryUnavailable: the registry ${registry} cannot be used`, { cause });
-}
-
-/** Milliseconds to wait after try number `tried`: doubling, with a part of chance. */
-export function backoff(tried: number, limits: TransferLimits): number {
-  const full = Math.min(limits.backoff * 2 ** (tried - 1), limits.maxBackoff);
-  return full * (0.75 + Math.random() / 2);
-}
-
-/** Milliseconds of a Retry-After header (seconds or a date, RFC 9110, 10.2.3). */
-export function retryAfter(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }

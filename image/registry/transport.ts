@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type https from 'node:https';
-import { getCACertificates } from 'node:tls';
+import { Fault } from '../../ground/fault.ts';
+import { Agents } from './agents.ts';
 import type { RegistryHost } from './hosts.ts';
-
-// An import statement takes every export of node:http, also WebSocket, and with it all of undici: 40 ms and 16 MB.
-// TLS is loaded for the first registry that speaks it: 8 MB.
-const http = process.getBuiltinModule('node:http');
-const tls = (): typeof https => process.getBuiltinModule('node:https');
 
 /** Waits and bounds of talking to registries. All in milliseconds, unless the name says otherwise. */
 export interface TransferLimits {
@@ -48,28 +42,39 @@ export interface Answer {
   body: IncomingMessage;
 }
 
-/** The other side could not be reached, or broke off: trying again can help. The message holds no query strings. */
+/**
+ * The other side could not be reached, or broke off. The message holds no query strings and no passwords.
+ */
 export class TransferError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** Whether trying the same host again can help. */
+  readonly again: boolean;
+  /** How long the host asked to be left alone, in milliseconds. */
+  readonly wait: number | undefined;
+
+  constructor(message: string, options: { again?: boolean; wait?: number | undefined } = {}) {
+    super(message);
     this.name = 'TransferError';
+    this.again = options.again ?? true;
+    this.wait = options.wait;
   }
 }
 
 const MAX_REDIRECTS = 8;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
+/** What is read of an answer that nobody wants, so that its connection can serve again. */
+const MAX_DISCARD = 64 * 1024;
+
 /** HTTP towards one registry host: keep-alive connections, its TLS settings, redirects. */
 export class Transport {
   readonly #host: RegistryHost;
   readonly #limits: TransferLimits;
-  readonly #plain = new http.Agent({ keepAlive: true, maxSockets: 32, proxyEnv: process.env });
-  #secure: https.Agent | undefined;
-  #foreign: https.Agent | undefined;
+  readonly #agents: Agents;
 
   constructor(host: RegistryHost, limits: TransferLimits) {
     this.#host = host;
     this.#limits = limits;
+    this.#agents = new Agents(host);
   }
 
   /**
@@ -82,7 +87,7 @@ export class Transport {
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const answer = await this.#send(target, { ...ask, headers });
       if (!REDIRECTS.has(answer.status) || answer.headers.location === undefined) return answer;
-      answer.body.resume();
+      discard(answer);
       const next = locationOf(answer.headers.location, target);
       if (target.protocol === 'https:' && next.protocol !== 'https:') {
         throw new TransferError(`${placeOf(target)} redirects to plain http`);
@@ -94,16 +99,14 @@ export class Transport {
   }
 
   close(): void {
-    this.#plain.destroy();
-    this.#secure?.destroy();
-    this.#foreign?.destroy();
+    this.#agents.close();
   }
 
-  #send(url: URL, { method = 'GET', headers, body, signal }: Ask): Promise<Answer> {
+  async #send(url: URL, { method = 'GET', headers, body, signal }: Ask): Promise<Answer> {
+    const { request: send, agent } = await this.#agents.way(url);
+    signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const secure = url.protocol === 'https:';
-      const agent = secure ? this.#secureAgent(url) : this.#plain;
-      const request = (secure ? tls() : http).request(url, { method, headers, agent, signal });
+      const request = send(url, { method, headers, agent, signal });
       const timer = setTimeout(
         () => request.destroy(new Error(`no answer within ${this.#limits.answerTimeout} ms`)),
         this.#limits.answerTimeout,
@@ -119,26 +122,13 @@ export class Transport {
       request.end(body);
     });
   }
+}
 
-  /** The host's own CA, client certificate and skip_verify are for its origin alone, not for where it redirects. */
-  #secureAgent(url: URL): https.Agent {
-    const usual = { keepAlive: true, maxSockets: 32, proxyEnv: process.env };
-    const { base, ca, client, skipVerify } = this.#host;
-    if (url.origin !== base.origin) return (this.#foreign ??= new (tls().Agent)(usual));
-    this.#secure ??= new (tls().Agent)({
-      ...usual,
-      rejectUnauthorized: !skipVerify,
-      // Beside the usual roots, as with the peers.
-      ...(ca.length > 0 && {
-        ca: [...getCACertificates('default'), ...ca.map((path) => readFileSync(path, 'utf8'))],
-      }),
-      ...(client.length > 0 && {
-        cert: client.map(({ cert }) => readFileSync(cert)),
-        key: client.map(({ key }) => readFileSync(key)),
-      }),
-    });
-    return this.#secure;
-  }
+/** Lets go of an answer whose body is of no use. */
+export function discard({ headers, body }: Answer): void {
+  body.on('error', () => {}); // nobody reads it
+  if (Number(headers['content-length'] ?? Infinity) > MAX_DISCARD) body.destroy();
+  else body.resume();
 }
 
 /**
@@ -221,12 +211,21 @@ function withoutSecrets(
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !secret.has(name.toLowerCase())));
 }
 
-function transferError(url: URL, error: unknown): TransferError {
-  if (error instanceof TransferError) return error;
+/** Answers of the TLS handshake that a second try will not change. */
+const NO_TRUST =
+  /^(?:CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|ERR_SSL_)/;
+
+function transferError(url: URL, error: unknown): unknown {
+  if (error instanceof TransferError || error instanceof Fault) return error;
   // Node's error of several failed addresses has no message of its own.
-  const reasons = error instanceof AggregateError ? error.errors : [error];
+  const reasons: unknown[] = error instanceof AggregateError ? error.errors : [error];
   const text = reasons
     .map((reason) => (reason instanceof Error ? reason.message : String(reason)))
-    .join(', ');
-  return new TransferError(`${placeOf(url)}: ${text}`);
+    .join(', ')
+    // A proxy's address can hold a password.
+    .replace(/\/\/[^/\s@]*@/g, '//')
+    .trim();
+  const distrust = reasons.some((reason) => NO_TRUST.test((reason as NodeJS.ErrnoException).code ?? ''));
+  const hint = distrust ? ' (its CA, client certificate or plain http can be set in hosts.toml)' : '';
+  return new TransferError(`${placeOf(url)}: ${text}${hint}`, { again: !distrust });
 }

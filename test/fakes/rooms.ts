@@ -204,6 +204,7 @@ export function fakeImages(): Images {
       if (found === undefined) throw new Fault('not-found', 'The registry has no such image');
       return found;
     },
+    pulls: () => ({ running: [], totals: { bytesFetched: 0, done: 0, failed: 0 } }),
     load: async () => [BUSYBOX],
     async remove(reference) {
       const found = find(reference);
