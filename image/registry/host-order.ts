@@ -67,8 +67,8 @@ export class HostOrder {
 
   /** Asks those who gave `content` no more for it. False when that leaves nobody, or changes nothing. */
   distrust(content: string): boolean {
-    const before = this.#distrusted.get(content) ?? new Set();
-    const after = before.union(this.#served.get(content) ?? new Set());
+    const before = this.#distrusted.get(content) ?? new Set<Endpoint>();
+    const after = before.union(this.#served.get(content) ?? new Set<Endpoint>());
     this.#distrusted.set(content, after);
     return after.size > before.size && this.#able('pull', content).length > 0;
   }
