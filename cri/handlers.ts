@@ -18,6 +18,8 @@ import { stopContainer } from './runtime/stop-container.ts';
 import { stopPodSandbox } from './runtime/stop-pod-sandbox.ts';
 import { streamContainers } from './runtime/stream-containers.ts';
 import { streamPodSandboxes } from './runtime/stream-pod-sandboxes.ts';
+import { updateContainerResources } from './runtime/update-container-resources.ts';
+import { updatePodSandboxResources } from './runtime/update-pod-sandbox-resources.ts';
 import { updateRuntimeConfig } from './runtime/update-runtime-config.ts';
 import { version } from './runtime/version.ts';
 import { imageFsInfo } from './image/image-fs-info.ts';
@@ -52,6 +54,8 @@ export const HANDLERS: Handlers = {
   StopPodSandbox: stopPodSandbox,
   StreamContainers: streamContainers,
   StreamPodSandboxes: streamPodSandboxes,
+  UpdateContainerResources: updateContainerResources,
+  UpdatePodSandboxResources: updatePodSandboxResources,
   UpdateRuntimeConfig: updateRuntimeConfig,
   Version: version,
   ImageFsInfo: imageFsInfo,

@@ -10,6 +10,8 @@ export const STAGES = {
   StartContainer: ['start', 'commit'],
   StopContainer: ['signal', 'kill'],
   RemoveContainer: ['release', 'commit'],
+  UpdateContainerResources: ['record', 'update', 'commit'],
+  UpdatePodSandboxResources: ['commit'],
   PullImage: ['resolve', 'fetch', 'unpack', 'commit'],
 } as const;
 

@@ -22,6 +22,7 @@ import { requireReady, type Sandbox } from './sandbox.ts';
 import { cgroupParent } from './sandbox-release.ts';
 import { prepareSpec } from './spec-input.ts';
 import { generateSpec } from './spec/generate.ts';
+import { resourcesInForce } from './spec/linux-resources.ts';
 import { withCompiledFilter } from './spec/seccomp/compiled-filter.ts';
 import { resolveStopSignal, signalName } from './signals.ts';
 
@@ -170,6 +171,7 @@ async function buildContainer(
       supplementalGroups: spec.process.user.additionalGids ?? [],
     };
     record.notes = notes;
+    if (config.resources !== undefined) record.resources = resourcesInForce(config.resources, input.node);
     const final = handler.runtime.takesCompiledFilter ? withCompiledFilter(spec) : spec;
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(final), { mode: 0o600 });
   });

@@ -29,6 +29,7 @@ export function containerView(parts: Parts, container: Container): ContainerView
       handler: record.handler,
       bundle: parts.paths.bundle(record.id),
       cgroup: record.cgroupPath,
+      updateAnnotations: record.updateAnnotations ?? {},
       notes: record.notes,
       execs: container.execs,
       debts: parts.debts.open.filter(({ owner }) => owner === record.id),

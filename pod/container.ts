@@ -1,3 +1,5 @@
+import { Limit } from '../ground/limit.ts';
+import type { CgroupWrite } from './cgroup/limits.ts';
 import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
@@ -40,7 +42,12 @@ export interface ContainerRecord {
   user: ContainerUser;
   stopSignal: number;
   stopSignalName: string;
+  /** What it may use just now. */
   resources?: LinuxResources;
+  /** Annotations of UpdateContainerResources, all calls together. Those of `config` stay as they are (CRI). */
+  updateAnnotations?: Record<string, string>;
+  /** An update is being made: what its cgroup's files held before. Found after a crash, it is undone. */
+  update?: { before: CgroupWrite[] };
   notes: string[];
   monitored?: Monitored;
   createdAtNs: bigint;
@@ -69,6 +76,8 @@ export class Container {
   stop: StopInFlight | undefined;
   /** What a command inside it is made from, read once for the first exec. */
   template: CommandTemplate | undefined;
+  /** Changes of its resources, one after the other. */
+  readonly updates = new Limit(1);
   /** Running ExecSync calls, to count and to refuse after the end. */
   execs = 0;
 

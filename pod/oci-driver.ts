@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -14,6 +15,7 @@ import type { Limit } from '../ground/limit.ts';
 import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
+import type { Limits } from './cgroup/limits.ts';
 import { SealedProgram } from './sealed-program.ts';
 import { lastRuntimeError, type OciRuntime } from './oci-runtime.ts';
 
@@ -78,6 +80,16 @@ export class OciDriver implements OciRuntime {
   async start(id: string, signal?: AbortSignal): Promise<void> {
     if (this.takesStartByFifo && writeStart(this.startFifo(id))) return;
     await this.#verb('start', [id], id, signal);
+  }
+
+  async update(id: string, resources: Limits, signal?: AbortSignal): Promise<void> {
+    const file = join(this.#root, 'logs', `${id}.${this.#verbs++}.json`);
+    writeFileSync(file, JSON.stringify(resources), { mode: 0o600 });
+    try {
+      await this.#verb('update', ['--resources', file, id], id, signal);
+    } finally {
+      rmSync(file, { force: true });
+    }
   }
 
   async delete(id: string, options: { force?: boolean } = {}): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Limits } from './cgroup/limits.ts';
+
 /**
  * An OCI runtime (crun, runc) as Berth uses it: it makes, starts, joins and unmakes containers. It is never asked
  * about state (that comes from pidfd, cgroup and exit record) and never kills (pidfd and cgroup do).
@@ -19,6 +21,8 @@ export interface OciRuntime {
   startFifo(id: string): string;
   /** Lets the created process run. Rejects with the runtime's own words when it cannot. */
   start(id: string, signal?: AbortSignal): Promise<void>;
+  /** Changes the limits of a container that lives (`update --resources`). Rejects with the runtime's own words. */
+  update(id: string, resources: Limits, signal?: AbortSignal): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */
   delete(id: string, options?: { force?: boolean }): Promise<void>;
   /**

@@ -21,6 +21,7 @@ import { registerContainerDebts } from './container-release.ts';
 import { removeContainer } from './container-remove.ts';
 import { startContainer } from './container-start.ts';
 import { stopContainer } from './container-stop.ts';
+import { updateContainer } from './container-update.ts';
 import { containerView, listContainers } from './container-view.ts';
 import { Debts, type DebtRecord } from './debts.ts';
 import { Directory } from './directory.ts';
@@ -45,6 +46,7 @@ import { registerSandboxDebts } from './sandbox-release.ts';
 import { removeSandbox } from './sandbox-remove.ts';
 import { runSandbox } from './sandbox-run.ts';
 import { stopSandbox } from './sandbox-stop.ts';
+import { updateSandbox } from './sandbox-update.ts';
 import { listSandboxes, sandboxView } from './sandbox-view.ts';
 import { Sessions } from './sessions.ts';
 import type { PodSettings } from './settings.ts';
@@ -225,6 +227,9 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     attach: () => Promise.reject(new Fault('unimplemented', 'Attach is not served yet')),
     connect: (id, port, signal) => connectPort(parts, id, port, signal),
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
+    updateContainer: (id, resources, annotations, signal) =>
+      updateContainer(parts, id, resources, annotations, signal),
+    updateSandbox: (id, update) => updateSandbox(parts, id, update),
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
     events: (signal) => parts.events.subscribe(signal),

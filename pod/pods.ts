@@ -126,6 +126,15 @@ export interface Pods extends Streams {
   /** `timeoutSeconds` 0: none. */
   execSync(id: string, command: string[], timeoutSeconds: number, signal?: AbortSignal): Promise<ExecResult>;
   reopenLog(id: string, signal?: AbortSignal): Promise<void>;
+  /** Zero and empty values mean: as it is. */
+  updateContainer(
+    id: string,
+    resources: LinuxResources | undefined,
+    annotations: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** What is absent stays. */
+  updateSandbox(id: string, update: { overhead?: LinuxResources; resources?: LinuxResources }): Promise<void>;
   containerStats(id: string): Promise<ContainerStats>;
   listContainerStats(filter?: ContainerFilter): Promise<ContainerStats[]>;
 

@@ -9,6 +9,7 @@ import { cgroupsNamed } from './cgroup/orphans.ts';
 import { Container, type ContainerRecord } from './container.ts';
 import { recordExit, watchContainer } from './container-exit.ts';
 import { CONTAINER_DEBTS, forgetContainer, releaseContainer, releaseRuntime } from './container-release.ts';
+import { undoUpdate } from './container-update.ts';
 import type { Parts } from './parts.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { killNamed } from './process-scan.ts';
@@ -122,6 +123,7 @@ function loadContainers(
     }
     adoptStarted(parts, container);
     watchContainer(parts, container);
+    if (record.update !== undefined) background.push(() => undoUpdate(parts, container));
     const { monitor, init } = record.monitored;
     const lives = processAlive(monitor.pid, monitor.startTime) && processAlive(init.pid, init.startTime);
     if (!lives) unfinished.push(container.exited);

@@ -17,6 +17,8 @@ export function sandboxView(parts: Parts, sandbox: Sandbox): SandboxView {
       networkNamespace: parts.paths.netnsPin(record.id),
       attachment: record.attachment,
       cgroup: record.cgroup,
+      overhead: record.config.overhead,
+      resources: record.config.resources,
       containers: [...sandbox.containers.keys()],
       debts: parts.debts.open.filter(({ owner }) => owner === record.id),
     }),

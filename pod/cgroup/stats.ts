@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { isErrno } from '../../native/errno.ts';
+import { readNumber, readTable } from './files.ts';
 import { controllerDirectory, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
 
 /** What a cgroup and all below it use (CRI CpuUsage, MemoryUsage). */
@@ -105,32 +103,4 @@ function gathered(raw: {
       : {}),
     processes: raw.processes,
   };
-}
-
-/** undefined for `max` and when there is no such file. */
-function readNumber(directory: string | undefined, file: string): bigint | undefined {
-  const text = readText(directory, file)?.trim();
-  return text === undefined || !/^\d+$/.test(text) ? undefined : BigInt(text);
-}
-
-/** Lines of `name number`. */
-function readTable(directory: string | undefined, file: string): Map<string, bigint> | undefined {
-  const text = readText(directory, file);
-  if (text === undefined) return undefined;
-  const table = new Map<string, bigint>();
-  for (const line of text.split('\n')) {
-    const [name, value] = line.split(' ');
-    if (name !== undefined && value !== undefined && /^\d+$/.test(value)) table.set(name, BigInt(value));
-  }
-  return table;
-}
-
-function readText(directory: string | undefined, file: string): string | undefined {
-  if (directory === undefined) return undefined;
-  try {
-    return readFileSync(join(directory, file), 'latin1');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENODEV')) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../../ground/fault.ts';
 import type { SpecInput } from './input.ts';
-import type { OciSpec } from './oci-spec.ts';
+import type { OciResources, OciSpec } from './oci-spec.ts';
 import { annotationsOf } from './annotations.ts';
 import { devicesOf } from './devices.ts';
 import { resourcesOf } from './linux-resources.ts';
@@ -49,7 +49,7 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
       linux: {
         namespaces: namespacesOf(input),
         cgroupsPath: input.cgroupsPath,
-        resources: { devices: rules, ...resourcesOf(input.container.resources, input.node, notes) },
+        resources: { devices: rules, ...newResources(input, notes) },
         devices,
         ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
         maskedPaths: security.privileged ? [] : security.maskedPaths.map(absolutePath),
@@ -59,6 +59,14 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
     },
     notes,
   };
+}
+
+/** A new cgroup has no quota, and crun (1.8.1) cannot write that it is to have none. */
+function newResources({ container, node }: SpecInput, notes: string[]): Omit<OciResources, 'devices'> {
+  const { cpu, ...rest } = resourcesOf(container.resources, node, notes);
+  if (cpu === undefined) return rest;
+  const { quota, ...others } = cpu;
+  return { ...rest, cpu: quota === -1 || quota === undefined ? others : cpu };
 }
 
 function absolutePath(path: string): string {

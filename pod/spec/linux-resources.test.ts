@@ -80,6 +80,7 @@ describe('resourcesOf', () => {
     const unified = { 'memory.high': '1048576' };
     assert.deepEqual(resourcesOf(asked({ unified }), v2, []).unified, unified);
     assert.throws(() => resourcesOf(asked({ unified }), v1, []), { kind: 'invalid' });
-    assert.throws(() => resourcesOf(asked({ unified: { '../escape': '1' } }), v2, []), { kind: 'invalid' });
+    for (const key of ['../escape', 'cgroup.procs', 'cgroup.kill', 'memory'])
+      assert.throws(() => resourcesOf(asked({ unified: { [key]: '1' } }), v2, []), { kind: 'invalid' }, key);
   });
 });

@@ -24,6 +24,18 @@ export function resourcesOf(
   };
 }
 
+/** What of the request is in force on this node: what was left out or clamped is told as it is (ContainerStatus). */
+export function resourcesInForce(
+  asked: LinuxResources,
+  node: Pick<NodeFacts, 'hugetlb' | 'minOomScoreAdj'>,
+): LinuxResources {
+  return {
+    ...asked,
+    hugepageLimits: node.hugetlb ? asked.hugepageLimits : [],
+    oomScoreAdj: Math.max(asked.oomScoreAdj, node.minOomScoreAdj),
+  };
+}
+
 function cpuOf(asked: LinuxResources): Pick<OciResources, 'cpu'> {
   const cpu: NonNullable<OciResources['cpu']> = {};
   if (asked.cpuShares !== 0) cpu.shares = asked.cpuShares;
@@ -58,7 +70,7 @@ function memoryOf(
   if (limit !== 0) memory.limit = limit;
   if (swapAccounting) {
     if (swap !== 0) memory.swap = swap;
-    else if (limit > 0) memory.swap = limit;
+    else if (limit !== 0) memory.swap = limit;
   } else if (swap !== 0 && swap !== limit) {
     notes.push(`memory and swap limit ${swap} left out: the kernel does not account swap`);
   }
@@ -91,6 +103,8 @@ function unifiedOf(asked: LinuxResources, version: 1 | 2): Pick<OciResources, 'u
   for (const [key] of entries) {
     if (!/^[a-z0-9_]+(\.[A-Za-z0-9_]+)+$/.test(key))
       throw new Fault('invalid', `${JSON.stringify(key)} is not the name of a cgroup file`);
+    if (key.startsWith('cgroup.'))
+      throw new Fault('invalid', `${JSON.stringify(key)} is no limit: it moves, stops or ends processes`);
   }
   return { unified: { ...asked.unified } };
 }

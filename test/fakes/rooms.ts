@@ -133,6 +133,15 @@ export class FakePods implements Pods {
 
   reopenLog: Pods['reopenLog'] = async (id) => void this.container(id);
 
+  updateContainer: Pods['updateContainer'] = async (id, resources) => {
+    this.containers.set(id, { ...this.container(id), resources });
+  };
+
+  updateSandbox: Pods['updateSandbox'] = async (id, update) => {
+    const sandbox = this.sandbox(id);
+    this.sandboxes.set(id, { ...sandbox, config: { ...sandbox.config, ...update } });
+  };
+
   containerStats: Pods['containerStats'] = async (id) => ({
     container: this.container(id),
     timestampNs: CREATED_AT_NS,
