@@ -1,3 +1,4 @@
+import type { RunningPull } from '../image/images.ts';
 import type { Census, HandlerStatus } from '../pod/pods.ts';
 import type { NetworkStatus } from '../network/pod-network.ts';
 import type { Rooms } from './handler.ts';
@@ -8,6 +9,8 @@ export interface DaemonCensus extends Census {
   pid: number;
   startedAt: string;
   images: number;
+  /** Pulls that run now. */
+  pulls: RunningPull[];
   handlers: HandlerStatus[];
   network: NetworkStatus;
   cgroupDriver: string;
@@ -22,6 +25,7 @@ export function censusOf({ pods, images, network, daemon }: Rooms): DaemonCensus
     startedAt: daemon.startedAt.toISOString(),
     ...pods.census(),
     images: images.list().length,
+    pulls: images.pulls().running,
     handlers: pods.handlers(),
     network: network.status(),
     cgroupDriver: pods.cgroupDriver(),

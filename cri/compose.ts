@@ -74,6 +74,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     (one) => one.close(),
   );
   metrics.addCensus(() => pods.census());
+  metrics.addPulls(() => images.pulls());
   const daemon = {
     version,
     startedAt: new Date(),

@@ -30,6 +30,7 @@ import { removeImage } from './image/remove-image.ts';
 import { streamImages } from './image/stream-images.ts';
 import { census } from './admin/census.ts';
 import { loadImage } from './admin/load-image.ts';
+import { watchPull } from './admin/watch-pull.ts';
 import type { Handlers } from './handler.ts';
 
 /** Every RPC that is served. The server answers Unimplemented to the others. */
@@ -66,4 +67,5 @@ export const HANDLERS: Handlers = {
   StreamImages: streamImages,
   Census: census,
   LoadImage: loadImage,
+  WatchPull: watchPull,
 };

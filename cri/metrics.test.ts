@@ -28,6 +28,31 @@ describe('the metrics', () => {
     await server.close();
   });
 
+  it('follow the pulls, each only while it runs', async () => {
+    const progress = { layersDone: 1, layersTotal: 2, bytesDone: 70, bytesTotal: 100, layers: [] };
+    const running = [
+      { image: 'reg.example/x:1', stage: 'fetch' as const, sinceMs: 1, progress },
+      { image: 'reg.example/y:1', stage: 'resolve' as const, sinceMs: 1, progress: undefined },
+    ];
+    const totals = { bytesFetched: 12345, done: 3, failed: 1 };
+    metrics.addPulls(() => ({ running, totals }));
+    const { text } = await page();
+    for (const line of [
+      /^berth_image_pulls_running 2$/m,
+      /^berth_image_fetched_bytes_total 12345$/m,
+      /^berth_image_pulls_total\{outcome="done"\} 3$/m,
+      /^berth_image_pulls_total\{outcome="failed"\} 1$/m,
+      /^berth_image_pull_done_bytes\{image="reg.example\/x:1"\} 70$/m,
+      /^berth_image_pull_size_bytes\{image="reg.example\/x:1"\} 100$/m,
+    ])
+      assert.match(text, line);
+    running.length = 0;
+    const { text: later } = await page();
+    assert.match(later, /^berth_image_pulls_running 0$/m);
+    assert.match(later, /^berth_image_fetched_bytes_total 12345$/m);
+    assert.doesNotMatch(later, /reg\.example/);
+  });
+
   it('measure calls, stages, counts and the process', async () => {
     const pods = new FakePods();
     metrics.addCensus(() => pods.census());

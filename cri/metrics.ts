@@ -4,8 +4,10 @@ import Gauge from 'prom-client/lib/gauge.js';
 import Histogram from 'prom-client/lib/histogram.js';
 import Registry from 'prom-client/lib/registry.js';
 import type { Operation, Stage } from '../ground/stages.ts';
+import type { Images } from '../image/images.ts';
 import type { Census } from '../pod/pods.ts';
 import { EventLoopWatch } from './event-loop.ts';
+import { addPullMetrics } from './pull-metrics.ts';
 import type { StageObserver } from './stage-watch.ts';
 
 /** From half a millisecond (a list) to the four minutes that a kubelet waits. */
@@ -117,6 +119,11 @@ export class Metrics implements StageObserver {
       help: 'Operations that run now',
       registers,
     });
+  }
+
+  /** Adds what `pulls` tells of image pulls; it is asked at each scrape. */
+  addPulls(pulls: Images['pulls']): void {
+    addPullMetrics(this.#registry, pulls);
   }
 
   /** The page that Prometheus reads. */

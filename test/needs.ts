@@ -14,6 +14,7 @@ const PROGRAMS: Record<string, string> = {
   busybox: 'busybox-static',
   'docker-registry': 'docker-registry',
   zstd: 'zstd',
+  openssl: 'openssl',
   nsenter: 'util-linux',
   unshare: 'util-linux',
   mount: 'mount',

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,10 @@ export interface RegistryOptions {
   store?: string;
   /** Default: a free one. */
   port?: number;
+  /** Certificate and key (PEM files): https. `clientCa`: only for those whose certificate it has signed. */
+  tls?: { cert: string; key: string; clientCa?: string };
+  /** A password file with bcrypt hashes: only for those who are in it. */
+  htpasswd?: string;
   /** Puts a command line into other namespaces (`nsenter …`): the registry then listens on their loopback. */
   inside?: (argv: string[]) => string[];
 }
@@ -34,7 +38,8 @@ log: { level: info, accesslog: { disabled: true } }
 storage:
   filesystem: { rootdirectory: ${options.store ?? join(directory, 'store')} }
   delete: { enabled: true }
-http: { addr: "127.0.0.1:${options.port ?? 0}" }
+http: { addr: "127.0.0.1:${options.port ?? 0}"${tlsOf(options)} }
+${options.htpasswd === undefined ? '' : `auth: { htpasswd: { realm: test, path: ${options.htpasswd} } }`}
 `,
   );
   const argv = ['setpriv', '--pdeathsig', 'KILL', 'docker-registry', 'serve', config];
@@ -66,4 +71,16 @@ http: { addr: "127.0.0.1:${options.port ?? 0}" }
     await stop();
     throw error;
   }
+}
+
+function tlsOf({ tls }: RegistryOptions): string {
+  if (tls === undefined) return '';
+  const clients = tls.clientCa === undefined ? '' : `, clientcas: [${tls.clientCa}]`;
+  return `, tls: { certificate: ${tls.cert}, key: ${tls.key}${clients} }`;
+}
+
+/** One line of a password file: bcrypt, as crypt(3) of Debian makes it. */
+export function htpasswdLine(user: string, password: string): string {
+  const program = 'print crypt($ARGV[0], "\\$2b\\$05\\$abcdefghijklmnopqrstuu")';
+  return `${user}:${execFileSync('perl', ['-e', program, password], { encoding: 'utf8' })}\n`;
 }

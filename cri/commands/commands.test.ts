@@ -57,6 +57,21 @@ describe('the command line', () => {
         },
       ],
       quarantined: [{ kind: 'containers', id: 'c1', reason: 'not JSON' }],
+      pulls: [
+        { image: 'reg.example/x:1', stage: 'resolve' as const, sinceMs: 20, progress: undefined },
+        {
+          image: 'reg.example/y:1',
+          stage: 'fetch' as const,
+          sinceMs: 2000,
+          progress: {
+            layersDone: 1,
+            layersTotal: 3,
+            bytesDone: 1_500_000,
+            bytesTotal: 6_000_000,
+            layers: [],
+          },
+        },
+      ],
     };
     assert.equal(
       statusText(census, Date.parse('2026-01-01T00:02:00Z')),
@@ -77,6 +92,11 @@ Handlers
 In flight
   OPERATION       OBJECT   STAGE     SINCE
   RunPodSandbox   abc      network   1.5 s
+
+Pulls
+  IMAGE             STAGE     LAYERS   BYTES              SINCE
+  reg.example/x:1   resolve   -        -                  20 ms
+  reg.example/y:1   fetch     1 of 3   1.5 MB of 6.0 MB   2.0 s
 
 Debts (undo steps that failed and are tried again)
   OBJECT          WHAT      SINCE   TRIES   LAST ERROR

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type * as wire from '../proto/codec.js';
 import { withDaemon } from './daemon-client.ts';
+import { PullBars } from './pull-bars.ts';
 import { bytes, table } from './text.ts';
 
 /** `berth image load FILE`: the daemon imports an OCI layout or docker archive. */
@@ -11,12 +12,15 @@ export async function imageLoad(file: string, options: { config?: string; name?:
     console.log(`${repoTags.join(', ') || '<no name>'}  ${id}  ${bytes(Number(size))}`);
 }
 
-/** `berth image pull NAME` */
+/** `berth image pull NAME`: the image's id on standard output, how it goes on standard error. */
 export async function imagePull(image: string, options: { config?: string }): Promise<void> {
-  const { imageRef } = await withDaemon(options.config, (client) =>
-    client.call('PullImage', { image: { image } }),
-  );
-  console.log(imageRef);
+  const bars = new PullBars(process.stderr);
+  await withDaemon(options.config, async (client) => {
+    for await (const { layers, imageRef } of client.stream('WatchPull', { image })) {
+      bars.show(layers);
+      if (imageRef !== '') console.log(imageRef);
+    }
+  });
 }
 
 /** `berth image list` */

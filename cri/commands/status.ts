@@ -50,6 +50,7 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
         duration(sinceMs),
       ]),
     ),
+    section('Pulls', ['IMAGE', 'STAGE', 'LAYERS', 'BYTES', 'SINCE'], census.pulls.map(pullRow)),
     section(
       'Debts (undo steps that failed and are tried again)',
       ['OBJECT', 'WHAT', 'SINCE', 'TRIES', 'LAST ERROR'],
@@ -67,6 +68,18 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
       census.quarantined.map(({ kind, id, reason }) => [kind, short(id), reason]),
     ),
   ].join('');
+}
+
+function pullRow({ image, stage, progress, sinceMs }: DaemonCensus['pulls'][number]): string[] {
+  if (progress === undefined) return [image, stage, '-', '-', duration(sinceMs)];
+  const { layersDone, layersTotal, bytesDone, bytesTotal } = progress;
+  return [
+    image,
+    stage,
+    `${layersDone} of ${layersTotal}`,
+    `${bytes(bytesDone)} of ${bytes(bytesTotal)}`,
+    duration(sinceMs),
+  ];
 }
 
 function handlerRow({

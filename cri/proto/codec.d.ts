@@ -1311,6 +1311,25 @@ export interface LoadImageResponse {
 }
 export const LoadImageResponse: Codec<LoadImageResponse>;
 
+export interface WatchPullRequest {
+  image: string;
+}
+export const WatchPullRequest: Codec<WatchPullRequest>;
+
+export interface PulledLayer {
+  digest: string;
+  state: string;
+  bytesDone: bigint;
+  bytesTotal: bigint;
+}
+export const PulledLayer: Codec<PulledLayer>;
+
+export interface WatchPullResponse {
+  layers: PulledLayer[];
+  imageRef: string;
+}
+export const WatchPullResponse: Codec<WatchPullResponse>;
+
 export interface CensusRequest {
 }
 export const CensusRequest: Codec<CensusRequest>;
@@ -1368,6 +1387,7 @@ export const services: {
   };
   'berth.v1.Admin': {
     LoadImage: Method<LoadImageRequest, LoadImageResponse, false>;
+    WatchPull: Method<WatchPullRequest, WatchPullResponse, true>;
     Census: Method<CensusRequest, CensusResponse, false>;
   };
 };

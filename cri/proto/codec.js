@@ -3466,6 +3466,62 @@ function decodeLoadImageResponse(r, end, m = { images: [] }) {
 }
 export const LoadImageResponse = codec('LoadImageResponse', encodeLoadImageResponse, decodeLoadImageResponse);
 
+function encodeWatchPullRequest(m, w) {
+  if (m.image) w.uint32(10).string(m.image);
+}
+function decodeWatchPullRequest(r, end, m = { image: '' }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.image = r.stringVerify(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('WatchPullRequest runs past its end');
+  return m;
+}
+export const WatchPullRequest = codec('WatchPullRequest', encodeWatchPullRequest, decodeWatchPullRequest);
+
+function encodePulledLayer(m, w) {
+  if (m.digest) w.uint32(10).string(m.digest);
+  if (m.state) w.uint32(18).string(m.state);
+  if (m.bytesDone) w.uint32(24).uint64(bits(m.bytesDone));
+  if (m.bytesTotal) w.uint32(32).uint64(bits(m.bytesTotal));
+}
+function decodePulledLayer(r, end, m = { digest: '', state: '', bytesDone: 0n, bytesTotal: 0n }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.digest = r.stringVerify(); break;
+      case 18: m.state = r.stringVerify(); break;
+      case 24: m.bytesDone = uint64(r); break;
+      case 32: m.bytesTotal = uint64(r); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('PulledLayer runs past its end');
+  return m;
+}
+export const PulledLayer = codec('PulledLayer', encodePulledLayer, decodePulledLayer);
+
+function encodeWatchPullResponse(m, w) {
+  if (m.layers) for (const x of m.layers) encodePulledLayer(x, w.uint32(10).fork()), w.ldelim();
+  if (m.imageRef) w.uint32(18).string(m.imageRef);
+}
+function decodeWatchPullResponse(r, end, m = { layers: [], imageRef: '' }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.layers.push(decodePulledLayer(r, ahead(r))); break;
+      case 18: m.imageRef = r.stringVerify(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('WatchPullResponse runs past its end');
+  return m;
+}
+export const WatchPullResponse = codec('WatchPullResponse', encodeWatchPullResponse, decodeWatchPullResponse);
+
 function encodeCensusRequest(m, w) {
 }
 function decodeCensusRequest(r, end, m = {  }) {
@@ -3544,6 +3600,7 @@ export const services = {
   },
   'berth.v1.Admin': {
     LoadImage: { request: LoadImageRequest, response: LoadImageResponse, stream: false },
+    WatchPull: { request: WatchPullRequest, response: WatchPullResponse, stream: true },
     Census: { request: CensusRequest, response: CensusResponse, stream: false },
   },
 };
