@@ -4,6 +4,11 @@ import { rpcOf, type RequestInput, type ResponseOf, type Rpc, type StreamRpc, ty
 /** A message can be as large as the server may send. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
+export interface ClientOptions {
+  /** Largest answer that is taken. Default: as large as the server may send. */
+  maxReceiveBytes?: number;
+}
+
 export interface CallOptions {
   /** Milliseconds from now; the deadline travels to the server. */
   deadlineMs?: number;
@@ -37,10 +42,10 @@ export class Client implements Disposable {
   readonly #client: grpc.Client;
 
   /** Connects when the first call is made. `socket` is the path, with or without `unix://` in front. */
-  constructor(socket: string) {
+  constructor(socket: string, { maxReceiveBytes = MAX_MESSAGE_BYTES }: ClientOptions = {}) {
     const path = socket.replace(/^unix:(\/\/)?/, '');
     this.#client = new grpc.Client(`unix:${path}`, grpc.credentials.createInsecure(), {
-      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_receive_message_length': maxReceiveBytes,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       // Each client has its own connection, so that closing one ends what it holds.
       'grpc.use_local_subchannel_pool': 1,

@@ -1,7 +1,8 @@
 import type { Images } from '../image/images.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import type { Pods } from '../pod/pods.ts';
-import type { RequestOf, ResponseInput, StreamRpc, UnaryRpc } from './rpc.ts';
+import type { Encoded } from './encoded.ts';
+import type { RequestOf, ResponseInput, Rpc, StreamRpc, UnaryRpc } from './rpc.ts';
 
 /** What the handlers of the wire work with: the rooms below, and what the daemon knows of itself. */
 export interface Rooms {
@@ -29,19 +30,22 @@ export interface Call {
   stopping: AbortSignal;
 }
 
+/** What a handler answers: a message, or its bytes. */
+export type Answer<R extends Rpc> = ResponseInput<R> | Encoded;
+
 /** Answers one RPC. What it throws becomes the call's status. */
 export type UnaryHandler<R extends UnaryRpc> = (
   rooms: Rooms,
   request: RequestOf<R>,
   call: Call,
-) => ResponseInput<R> | Promise<ResponseInput<R>>;
+) => Answer<R> | Promise<Answer<R>>;
 
 /** Answers one streaming RPC; the end of the iteration ends the stream. */
 export type StreamHandler<R extends StreamRpc> = (
   rooms: Rooms,
   request: RequestOf<R>,
   call: Call,
-) => Iterable<ResponseInput<R>> | AsyncIterable<ResponseInput<R>>;
+) => Iterable<Answer<R>> | AsyncIterable<Answer<R>>;
 
 /** The RPCs that are served. The others answer Unimplemented. */
 export type Handlers = { [R in UnaryRpc]?: UnaryHandler<R> } & { [R in StreamRpc]?: StreamHandler<R> };

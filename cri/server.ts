@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { Fault } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import { sleep } from '../ground/wait.ts';
+import { Encoded } from './encoded.ts';
 import type { Call, Handlers, Rooms } from './handler.ts';
 import { forLog } from './redact.ts';
 import { RPCS, type Rpc, type RpcDescription } from './rpc.ts';
@@ -221,11 +222,11 @@ function decode({ rpc, request }: RpcDescription, bytes: Buffer): object {
 }
 
 function encode({ rpc, response }: RpcDescription, message: unknown): Buffer {
-  const bytes = response.encode(message as object);
-  if (bytes.length <= MAX_SEND_BYTES) return bytes;
+  const answer = message instanceof Encoded ? message : new Encoded([response.encode(message as object)]);
+  if (answer.length <= MAX_SEND_BYTES) return answer.bytes();
   throw new Fault(
     'exhausted',
-    `The answer of ${rpc} has ${bytes.length} bytes, more than ${MAX_SEND_BYTES}`,
+    `The answer of ${rpc} has ${answer.length} bytes, more than ${MAX_SEND_BYTES}`,
     {
       hint: 'use a filter, or the streaming form of the list',
     },

@@ -14,7 +14,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'smol-toml';
-import { Client } from '../cri/client.ts';
+import { Client, type ClientOptions } from '../cri/client.ts';
 import { OciFaults } from './faults.ts';
 import { killProcess, processesOf, processOf, type NodeMarks } from './node-processes.ts';
 import { membersBelow, NodeSpace, removeCgroups, thawBelow } from './node-space.ts';
@@ -140,6 +140,11 @@ export class TestNode implements NodeMarks {
   get client(): Client {
     if (this.#client === undefined) throw new Error('The daemon was not started');
     return this.#client;
+  }
+
+  /** Another caller, to be closed by who asked for it. */
+  clientWith(options: ClientOptions): Client {
+    return new Client(this.socket, options);
   }
 
   /** What the daemon wrote since the node was made. */
