@@ -172,10 +172,8 @@ export class RegistryClient {
       const found = await this.#askFrom(host, address, offset, tries, signal);
       const from = rangeStart(found);
       const announced = from + Number(found.headers['content-length'] ?? size - from);
-      if (announced === size && from <= offset)
-        return { endpoint: host, url: address, answer: found, start: from };
+      if (announced === size) return { endpoint: host, url: address, answer: found, start: from };
       found.body.destroy();
-      if (from > offset) throw new TransferError(`the answer begins at byte ${from}, not at ${offset}`);
       throw new Fault('data-loss', `The blob ${digest} has ${announced} bytes, expected ${size}`);
     });
     this.#hosts.served(digest, endpoint);
@@ -196,7 +194,7 @@ export class RegistryClient {
     }
   }
 
-  /** Asks for the bytes from `offset` on, and for all of them where ranges are refused. */
+  /** Asks for the bytes from `offset` on, and for all of them where ranges are refused or misunderstood. */
   async #askFrom(
     endpoint: Endpoint,
     url: URL,
@@ -208,7 +206,7 @@ export class RegistryClient {
     if (offset > 0) {
       const range = { ...headers, range: `bytes=${offset}-` };
       const answer = await endpoint.ask(url, range, { tries, signal });
-      if (answer.status !== 416) return answer;
+      if (answer.status !== 416 && rangeStart(answer) <= offset) return answer;
       discard(answer);
     }
     return endpoint.ask(url, headers, { tries, signal });
