@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Images, PullAuth } from '../../image/images.ts';
 import { buildImage } from '../image-builder.ts';
-import { ImageStore, QUICK } from '../image-store.ts';
+import { ImageStore } from '../image-store.ts';
 import {
   resetAfter,
   stallAfter,
@@ -61,7 +61,7 @@ describe('mirrors, tokens and redirects', () => {
     );
   }
 
-  const broken: [string, Script, Partial<typeof QUICK>?][] = [
+  const broken: [string, Script][] = [
     ['says 503', (_request, response) => answer(response, 503, { 'retry-after': '3600' })],
     ['says 429', (_request, response) => answer(response, 429, { 'retry-after': '3600' })],
     ['does not have it', (_request, response) => answer(response, 404)],
