@@ -2,10 +2,10 @@ import { bind, bindInPool, check } from './libc.ts';
 import { isErrno } from './errno.ts';
 import { O } from './fd.ts';
 
-/** epoll(7) and eventfd(2), as far as the exit watcher needs them. File descriptors of both work on every thread. */
+/** epoll(7) and eventfd(2), as far as `Readiness` needs them. File descriptors of both work on every thread. */
 
 const create1 = bind<[number]>('int epoll_create1(int flags)');
-const control = bind<[number, number, number, Buffer]>(
+const control = bind<[number, number, number, Buffer | null]>(
   'int epoll_ctl(int epfd, int op, int fd, void *event)',
 );
 const wait = bindInPool<[number, Buffer, number, number]>(
@@ -16,8 +16,10 @@ const read = bind<[number, Buffer, number]>('long read(int fd, void *bytes, size
 const write = bind<[number, Buffer, number]>('long write(int fd, const void *bytes, size_t count)');
 
 export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
 export const EPOLLONESHOT = 1 << 30;
 const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 /** struct epoll_event is packed on x86-64: u32 events, u64 data. */
 const EVENT_SIZE = 12;
@@ -35,6 +37,11 @@ export function epollAdd(epfd: number, fd: number, events: number, token: number
 /** Arms an EPOLLONESHOT watch again. */
 export function epollRearm(epfd: number, fd: number, events: number, token: number): void {
   check(`epoll_ctl mod ${fd}`, control(epfd, EPOLL_CTL_MOD, fd, epollEvent(events, token)));
+}
+
+/** Ends the watch of `fd`. */
+export function epollRemove(epfd: number, fd: number): void {
+  check(`epoll_ctl del ${fd}`, control(epfd, EPOLL_CTL_DEL, fd, null));
 }
 
 function epollEvent(events: number, token: number): Buffer {

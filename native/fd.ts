@@ -39,6 +39,8 @@ const SOCK_STREAM = 1;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 const MFD_EXEC = 0x10;
+const F_GETFL = 3;
+const F_SETFL = 4;
 const F_ADD_SEALS = 1033;
 const F_SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8 };
 const POLLIN = 1;
@@ -61,6 +63,11 @@ export function socketpair(): [number, number] {
   const fds = [0, 0];
   check('socketpair', pair(AF_UNIX, SOCK_STREAM | O.CLOEXEC, 0, fds));
   return [fds[0]!, fds[1]!];
+}
+
+/** Reads and writes of it, and of every copy of it, no longer wait (O_NONBLOCK, fcntl(2)). */
+export function setNonBlocking(fd: number): void {
+  check(`fcntl ${fd}`, fcntl(fd, F_SETFL, check(`fcntl ${fd}`, fcntl(fd, F_GETFL, 0)) | O.NONBLOCK));
 }
 
 /** How many bytes stand in a pipe or socket, unread (FIONREAD, ioctl_tty(2)). */

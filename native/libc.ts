@@ -73,3 +73,8 @@ export function show(path: Bytes): string {
 
 /** For call sites that give a path relative to the current directory (AT_FDCWD). */
 export const AT_FDCWD = -100;
+
+/** Where the bytes of a buffer stand, for structures that hold pointers. The buffer must outlive the call. */
+export function addressOf(buffer: Uint8Array): bigint {
+  return koffi.address(buffer);
+}

@@ -17,7 +17,7 @@ import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
 import type { Limits } from './cgroup/limits.ts';
 import { SealedProgram } from './sealed-program.ts';
-import { lastRuntimeError, type OciRuntime } from './oci-runtime.ts';
+import { lastRuntimeError, type ExecFiles, type OciRuntime } from './oci-runtime.ts';
 
 /** No verb of a runtime takes longer than this on a node that works at all. */
 const VERB_TIMEOUT_MS = 60_000;
@@ -105,13 +105,10 @@ export class OciDriver implements OciRuntime {
     }
   }
 
-  exec(id: string, processFile: string, log: string, pidFile?: string): { path: string; argv: string[] } {
-    const verb = [
-      'exec',
-      '--process',
-      processFile,
-      ...(pidFile === undefined ? [] : ['--pid-file', pidFile]),
-    ];
+  exec(id: string, { process, log, detached }: ExecFiles): { path: string; argv: string[] } {
+    const verb = ['exec', '--process', process];
+    if (detached !== undefined) verb.push('--detach', '--pid-file', detached.pid);
+    if (detached?.console !== undefined) verb.push('--console-socket', detached.console);
     return { path: this.path, argv: [this.path, ...this.globalArgs, ...logFlags(log), ...verb, id] };
   }
 

@@ -1,5 +1,18 @@
 import type { Limits } from './cgroup/limits.ts';
 
+/** The files of an exec. */
+export interface ExecFiles {
+  /** The process (config.md, "Process"), as JSON. */
+  process: string;
+  /** Where the failures of the runtime itself are written. */
+  log: string;
+  /**
+   * The runtime ends when the command has begun: its pid is then in `pid`, and this process, a subreaper, is its
+   * parent. The master of its terminal is sent to the socket at `console`.
+   */
+  detached?: { pid: string; console?: string };
+}
+
 /**
  * An OCI runtime (crun, runc) as Berth uses it: it makes, starts, joins and unmakes containers. It is never asked
  * about state (that comes from pidfd, cgroup and exit record) and never kills (pidfd and cgroup do).
@@ -25,11 +38,8 @@ export interface OciRuntime {
   update(id: string, resources: Limits, signal?: AbortSignal): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */
   delete(id: string, options?: { force?: boolean }): Promise<void>;
-  /**
-   * The command that runs one more process inside; the caller owns its pipes. Failures of the runtime itself are in
-   * `log`, the process' pid in `pidFile`.
-   */
-  exec(id: string, processFile: string, log: string, pidFile?: string): { path: string; argv: string[] };
+  /** The command that runs one more process inside; the caller owns its standard streams. */
+  exec(id: string, files: ExecFiles): { path: string; argv: string[] };
 }
 
 /** What a runtime wrote to its log (JSON lines, `--log-format json`): the last error's text, or undefined. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Clock } from '../ground/clock.ts';
@@ -80,7 +80,9 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
   const { settings, records, log, clock } = options;
   const paths = new PodPaths(options.state);
   keepMountsPrivate(paths.state);
-  for (const dir of [paths.sandboxes, paths.netns, paths.pauses, paths.containers])
+  // Sockets of an earlier run, which nobody answers.
+  rmSync(paths.consoles, { recursive: true, force: true });
+  for (const dir of [paths.sandboxes, paths.netns, paths.pauses, paths.containers, paths.consoles])
     mkdirSync(dir, { recursive: true, mode: 0o711 });
   setSubreaper();
   const parts: Parts = {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
  * state/containers/<id>/{config.json,rootfs,ctl,attach}    one container: the OCI bundle, the monitor's sockets
  * state/pauses/<id>/                                      bundle of a sandbox that the OCI runtime made
  * state/exits/<id>                                         exit code, written by the monitor
+ * state/consoles/<number>                                  where the OCI runtime sends terminals to
  * state/oci/<handler>/                                     the OCI runtime's own state
  * ```
  */
@@ -20,6 +21,7 @@ export class PodPaths {
   readonly containers: string;
   readonly pauses: string;
   readonly exits: string;
+  readonly consoles: string;
   readonly oci: string;
 
   constructor(state: string) {
@@ -29,6 +31,7 @@ export class PodPaths {
     this.containers = join(state, 'containers');
     this.pauses = join(state, 'pauses');
     this.exits = join(state, 'exits');
+    this.consoles = join(state, 'consoles');
     this.oci = join(state, 'oci');
   }
 

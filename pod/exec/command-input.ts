@@ -1,36 +1,37 @@
-import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 
 /**
- * The write end of a command's input pipe. `end()` closes it once all is written, so the command reads to the end.
- * What a command does not want to read any more (it has closed its input, or ended) is dropped without an error: how a
- * command ends says its exit code.
+ * What a command reads: the write end of its input pipe, or its terminal. `end()` of a pipe closes it once all is
+ * written, so the command reads to the end; a terminal stays open. What a command does not want to read any more (it
+ * has closed its input, or ended) is dropped without an error: how a command ends says its exit code.
  */
 export class CommandInput extends Writable {
-  readonly #socket: Socket;
+  readonly #sink: Writable;
+  readonly #closes: boolean;
   #gone = false;
 
-  /** Takes over the file descriptor. */
-  constructor(fd: number) {
+  /** `closes`: the sink ends with this stream, and belongs to it. */
+  constructor(sink: Writable, closes: boolean) {
     super();
-    this.#socket = new Socket({ fd, readable: false, writable: true });
-    // EPIPE: nobody reads.
-    this.#socket.on('error', () => (this.#gone = true));
+    this.#sink = sink;
+    this.#closes = closes;
+    // EPIPE, EIO: nobody reads.
+    sink.on('error', () => (this.#gone = true));
   }
 
   /** Nobody reads any more: closes the pipe, drops what is not written yet. */
   close(): void {
     this.#gone = true;
-    this.#socket.destroy();
+    if (this.#closes) this.#sink.destroy();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    if (this.#gone) return done();
-    this.#socket.write(chunk, () => done());
+    if (this.#gone || this.#sink.destroyed) return done();
+    this.#sink.write(chunk, () => done());
   }
 
   override _final(done: () => void): void {
-    if (!this.#gone) this.#socket.end();
+    if (this.#closes && !this.#gone) this.#sink.end();
     done();
   }
 

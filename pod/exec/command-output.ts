@@ -4,32 +4,49 @@ import { pendingBytes } from '../../native/fd.ts';
 
 const CHUNK = 64 * 1024;
 
+/** Where a command's output comes from. */
+export interface OutputSource {
+  /** The descriptor that `stream` reads. */
+  fd: number;
+  stream: Readable;
+  /**
+   * A terminal: what was written to it may still be on its way through the kernel, so the time after the command's end
+   * counts from the last byte. (Nobody else can write to it then: it is hung up.)
+   */
+  terminal: boolean;
+}
+
 /**
- * The read end of a command's output pipe. While nobody reads from it, the pipe fills and the command waits.
- * It ends when the last writer has closed the pipe, or, after `finish`, when all that the command wrote has been read:
- * a child of it that holds the pipe does not hold the caller (containerd#9568). From then on, and when the reader has
- * left, everything is read and dropped, so that no process in the container waits for ever or dies of SIGPIPE.
+ * A command's output. While nobody reads from it, the pipe fills and the command waits. It ends when the last writer
+ * has closed the pipe, or, after `finish`, when all that the command wrote has been read: a child of it that holds the
+ * pipe does not hold the caller (containerd#9568). From then on, and when the reader has left, everything is read and
+ * dropped, so that no process in the container waits for ever or dies of SIGPIPE.
  */
 export class CommandOutput extends Readable {
-  readonly #fd: number;
-  readonly #socket: Socket;
+  readonly #source: OutputSource;
+  readonly #stream: Readable;
   /** Bytes that the command wrote and that were not read yet at its end; undefined while it runs. */
   #left: number | undefined;
   #graceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #dropping = false;
-  /** Every writer has closed the pipe. */
+  /** Nothing more can come. */
   #over = false;
 
-  /** Takes over the file descriptor. `socket` reads from it, when it is no pipe. */
-  constructor(fd: number, socket = new Socket({ fd, readable: true, writable: false })) {
+  constructor(source: OutputSource) {
     super({ highWaterMark: CHUNK });
-    this.#fd = fd;
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    for (const event of ['end', 'close'] as const) socket.on(event, () => this.#end());
-    // A pipe has no errors but those of its descriptor; a terminal says EIO when its last user has closed it.
-    socket.on('error', () => this.#end());
+    this.#source = source;
+    this.#stream = source.stream;
+    this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
+    for (const event of ['end', 'close'] as const) this.#stream.on(event, () => this.#end());
+    // A pipe has no errors but those of its descriptor.
+    this.#stream.on('error', () => this.#end());
+  }
+
+  /** The output that comes out of this pipe, which it takes over. */
+  static ofPipe(fd: number): CommandOutput {
+    const stream = new Socket({ fd, readable: true, writable: false });
+    return new CommandOutput({ fd, stream, terminal: false });
   }
 
   /**
@@ -39,12 +56,13 @@ export class CommandOutput extends Readable {
   finish(graceMs: number): void {
     if (this.#over || this.#left !== undefined) return;
     this.#graceMs = graceMs;
-    this.#left = this.#socket.destroyed ? 0 : this.#socket.readableLength + pendingBytes(this.#fd);
+    const { fd, stream } = this.#source;
+    this.#left = stream.destroyed ? 0 : stream.readableLength + pendingBytes(fd);
     if (this.#left <= 0) this.#startGrace();
   }
 
   override _read(): void {
-    this.#socket.resume();
+    this.#stream.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -54,9 +72,10 @@ export class CommandOutput extends Readable {
 
   #take(chunk: Buffer): void {
     if (this.#dropping) return;
-    if (!this.push(chunk)) this.#socket.pause();
+    if (!this.push(chunk)) this.#stream.pause();
     if (this.#left === undefined) return;
     this.#left -= chunk.length;
+    if (this.#source.terminal) this.#timer?.refresh();
     if (this.#left <= 0) this.#startGrace();
   }
 
@@ -64,7 +83,7 @@ export class CommandOutput extends Readable {
   #startGrace(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#socket.isPaused()) return this.#startGrace();
+      if (this.#stream.isPaused()) return this.#startGrace();
       this.push(null);
       this.#drop();
     }, this.#graceMs);
@@ -73,8 +92,8 @@ export class CommandOutput extends Readable {
   #drop(): void {
     clearTimeout(this.#timer);
     this.#dropping = true;
-    this.#socket.resume();
-    this.#socket.unref();
+    this.#stream.resume();
+    if (this.#stream instanceof Socket) this.#stream.unref();
   }
 
   #end(): void {

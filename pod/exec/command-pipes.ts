@@ -1,24 +1,9 @@
+import { Socket } from 'node:net';
 import { closeFd, memfd, OwnedFd, pipe2 } from '../../native/fd.ts';
 import type { ExecRequest } from '../streams.ts';
 import { CommandInput } from './command-input.ts';
 import { CommandOutput } from './command-output.ts';
-
-/** What a command reads and writes: its own ends as descriptors until it has started, ours as streams. */
-export interface CommandStreams {
-  /** Standard input, output and error, to be started with. */
-  readonly theirs: readonly [number, number, number];
-  /** Closes the command's ends here; it has its own. Again: does nothing. */
-  closeTheirs(): void;
-  readonly stdin: CommandInput | undefined;
-  readonly stdout: CommandOutput | undefined;
-  readonly stderr: CommandOutput | undefined;
-  /** Columns and rows of a terminal; no effect on pipes. */
-  resize(columns: number, rows: number): void;
-  /** The command has ended: all that it wrote is still read, its children's output for `graceMs` more. */
-  finish(graceMs: number): void;
-  /** Gives everything back. */
-  destroy(): void;
-}
+import type { CommandStreams } from './command-streams.ts';
 
 /**
  * Pipes for the streams that were asked for. A command that nobody feeds reads an empty file; what nobody wants to
@@ -48,8 +33,9 @@ export class CommandPipes implements CommandStreams {
     undo.move();
     this.theirs = [theirIn, theirOut, theirErr];
     this.#theirs = theirs;
-    if (input !== undefined) this.stdin = new CommandInput(input);
-    const outputs = [new CommandOutput(out), new CommandOutput(err)] as const;
+    if (input !== undefined)
+      this.stdin = new CommandInput(new Socket({ fd: input, readable: false, writable: true }), true);
+    const outputs = [CommandOutput.ofPipe(out), CommandOutput.ofPipe(err)] as const;
     this.#outputs = outputs;
     if (request.stdout) this.stdout = outputs[0];
     else outputs[0].destroy();
@@ -60,6 +46,8 @@ export class CommandPipes implements CommandStreams {
   closeTheirs(): void {
     this.#theirs.dispose();
   }
+
+  open(): void {}
 
   resize(): void {}
 

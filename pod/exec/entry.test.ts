@@ -29,9 +29,9 @@ describe('the entry of a command', () => {
     assert.ok(candidates('x', []).includes('/usr/bin/x'));
   });
 
-  const order = (noNewPrivileges: boolean, filter: Buffer | undefined): string[] => {
+  const order = (noNewPrivileges: boolean, filter: Buffer | undefined, terminal = false): string[] => {
     const process = { ...PROCESS, noNewPrivileges };
-    const { calls } = entryCalls({ process, filter, cgroupPath: '/berth/x', containerId: 'x' });
+    const { calls } = entryCalls({ process, filter, cgroupPath: '/berth/x', containerId: 'x', terminal });
     return calls.map(({ what }) => what);
   };
 
@@ -41,6 +41,20 @@ describe('the entry of a command', () => {
     assert.ok(steps.indexOf('join its namespaces') < steps.indexOf('fork'));
     assert.ok(steps.indexOf('close all files') < steps.indexOf('change to the directory /'));
     assert.ok(steps.indexOf('set its capabilities') < steps.indexOf('wait for the daemon'));
+  });
+
+  it('makes a terminal inside the container, and keeps nothing of it but the standard streams', () => {
+    const steps = order(true, undefined, true);
+    assert.equal(order(true, undefined).includes('make a terminal'), false);
+    assert.ok(steps.indexOf('lead a session') < steps.indexOf('make a terminal'));
+    assert.ok(steps.indexOf('hand over the terminal') < steps.indexOf('use the terminal'));
+    assert.deepEqual(steps.slice(steps.lastIndexOf('use the terminal') + 1).slice(0, 4), [
+      'close a file',
+      'close a file',
+      'control the terminal',
+      'own the terminal',
+    ]);
+    assert.ok(steps.indexOf('control the terminal') < steps.indexOf('become its user'));
   });
 
   it('installs the filter as late as it can', () => {

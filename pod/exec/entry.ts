@@ -15,7 +15,7 @@ import { REPORT_FD } from './interpreter.ts';
  * outer (born beside the daemon): undumpable -> own session keyring -> oom_score_adj -> the container's cgroup
  *        -> all of the container's namespaces at once -> let go of everything -> fork a sibling, report its pid, end
  * inner (born in the container): pids cgroup -> nothing open but the standard streams and the report
- *        -> session, cwd, umask, groups -> bounding set, user, capabilities -> wait until the daemon watches
+ *        -> session, terminal, cwd, umask, groups -> bounding set, user, capabilities -> wait until the daemon watches
  *        -> system call filter -> execve
  * ```
  *
@@ -43,6 +43,11 @@ export interface EntryOrder {
   filter: Buffer | undefined;
   cgroupPath: string;
   containerId: string;
+  /**
+   * The command gets a terminal of the container's own as standard input, output and error, and as the controlling
+   * terminal of its session. Its master is sent over the socket that the entry was given as standard streams.
+   */
+  terminal: boolean;
 }
 
 /** File descriptors that the entry is started with; 0 to 2 are the command's own. */
@@ -54,6 +59,9 @@ const SYS = {
   write: 1,
   open: 2,
   close: 3,
+  ioctl: 16,
+  dup2: 33,
+  sendmsg: 46,
   clone: 56,
   execve: 59,
   fcntl: 72,
@@ -85,6 +93,8 @@ const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const SECCOMP_SET_MODE_FILTER = 1;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const O_WRONLY = 1;
+const O_RDWR = 2;
+const O_NOCTTY = 0o400;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const SIGCHLD = 17;
@@ -98,6 +108,16 @@ const PIDS_FD = 6;
 
 const ALL_NAMESPACES =
   CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID | CLONE.NEWNET;
+
+/** ioctl_tty(2). */
+const TIOC = { SCTTY: 0x540e, SPTLCK: 0x40045431, GPTPEER: 0x5441 };
+/** The descriptors of a terminal while it is made: the lowest that are free then. */
+const MASTER_FD = REPORT_FD + 1;
+const SLAVE_FD = REPORT_FD + 2;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+/** For fchown(2): leave it as it is. The group of a terminal is that of its file system (devpts, `gid=`). */
+const SAME = 0xffffffff;
 
 /** What the entry does for this order. */
 export function entryCalls(order: EntryOrder): CallList {
@@ -152,13 +172,15 @@ function enter(list: CallList, { cgroupPath }: EntryOrder): void {
 }
 
 /** Everything that makes a process one of the container's; the order is crun's wherever it matters. */
-function inside(list: CallList, { process, filter }: EntryOrder): void {
+function inside(list: CallList, { process, filter, terminal }: EntryOrder): void {
   const { user, capabilities } = process;
   list.add('must', 'lead a session', SYS.setsid);
+  if (terminal) makeTerminal(list, user.uid);
   list.add('must', `change to the directory ${process.cwd}`, SYS.chdir, list.text(process.cwd));
   list.add('must', 'set the umask', SYS.umask, UMASK);
   // So that /dev/stdout can be opened by whoever the command runs as.
-  for (const stream of [1, 2]) list.add('must', 'own its output', SYS.fchown, stream, user.uid, user.gid);
+  for (const stream of terminal ? [] : [1, 2])
+    list.add('must', 'own its output', SYS.fchown, stream, user.uid, user.gid);
   const groups = user.additionalGids ?? [];
   list.add('must', 'set its groups', SYS.setgroups, groups.length, list.words(...groups));
   for (let capability = 0; capability <= lastCapability(); capability++) {
@@ -181,6 +203,40 @@ function inside(list: CallList, { process, filter }: EntryOrder): void {
     list.add('must', 'install the system call filter', SYS.seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
   }
   if (!early) last();
+}
+
+/**
+ * A terminal of the container's devpts: what the command finds below its own /dev/pts. TIOCGPTPEER opens the slave of
+ * this very master, whatever the container has put at its path. The daemon looks whether what it gets is a master.
+ */
+function makeTerminal(list: CallList, uid: number): void {
+  const what = 'make a terminal';
+  list.add('must', what, SYS.open, list.text('/dev/pts/ptmx'), O_RDWR | O_NOCTTY);
+  list.add('must', what, SYS.ioctl, MASTER_FD, TIOC.SPTLCK, list.words(0));
+  list.add('must', what, SYS.ioctl, MASTER_FD, TIOC.GPTPEER, O_RDWR | O_NOCTTY);
+  list.add('must', 'hand over the terminal', SYS.sendmsg, 0, list.bytes(messageWith(list, MASTER_FD)), 0);
+  for (const stream of [0, 1, 2]) list.add('must', 'use the terminal', SYS.dup2, SLAVE_FD, stream);
+  for (const fd of [MASTER_FD, SLAVE_FD]) list.add('must', 'close a file', SYS.close, fd);
+  list.add('must', 'control the terminal', SYS.ioctl, 0, TIOC.SCTTY, 0);
+  list.add('must', 'own the terminal', SYS.fchown, 0, uid, SAME);
+}
+
+/** struct msghdr of one byte and one descriptor (unix(7), SCM_RIGHTS). */
+function messageWith(list: CallList, fd: number): Buffer {
+  const control = Buffer.alloc(24);
+  control.writeUInt32LE(20, 0);
+  control.writeInt32LE(SOL_SOCKET, 8);
+  control.writeInt32LE(SCM_RIGHTS, 12);
+  control.writeInt32LE(fd, 16);
+  const vector = Buffer.alloc(16);
+  vector.writeUInt32LE(list.bytes(Buffer.alloc(1)), 0);
+  vector.writeUInt32LE(1, 8);
+  const header = Buffer.alloc(56);
+  header.writeUInt32LE(list.bytes(vector), 16);
+  header.writeUInt32LE(1, 24);
+  header.writeUInt32LE(list.bytes(control), 32);
+  header.writeUInt32LE(control.length, 40);
+  return header;
 }
 
 let highest: number | undefined;

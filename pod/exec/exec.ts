@@ -56,7 +56,7 @@ async function begin(
     // Whoever waits for the command looks at that.
     command.exited.catch(() => {});
     const refusal = await begun(command, signal);
-    if (refusal === undefined) return command;
+    if (refusal === undefined) return opened(command);
     command.streams.destroy();
     if (refusal.way) complain(parts, refusal.words);
     else throw refused(container, refusal.words);
@@ -73,6 +73,17 @@ function begun(
     command.streams.destroy();
     throw error;
   });
+}
+
+function opened(command: StartedCommand): StartedCommand {
+  try {
+    command.streams.open();
+    return command;
+  } catch (error) {
+    command.kill();
+    command.streams.destroy();
+    throw error;
+  }
 }
 
 function refused(container: Container, words: string): Fault {

@@ -1,15 +1,33 @@
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import type { EntryOrder } from './entry.ts';
+import type { OciProcess } from '../spec/oci-spec.ts';
 import { commandTemplate } from './template.ts';
 
 /** What the entry needs to take this command into this container. */
-export function entryOrder(parts: Parts, container: Container, command: string[]): EntryOrder {
+export function entryOrder(
+  parts: Parts,
+  container: Container,
+  command: string[],
+  terminal = false,
+): EntryOrder {
   const { process, filter } = commandTemplate(parts, container);
   return {
-    process: { ...process, args: command },
+    process: commandProcess(process, command, terminal),
     filter: typeof filter === 'string' ? undefined : filter,
     cgroupPath: container.record.cgroupPath,
     containerId: container.id,
+    terminal,
+  };
+}
+
+/** The container's process with another command. Programs at a terminal want to know its kind. */
+export function commandProcess(process: OciProcess, args: string[], terminal: boolean): OciProcess {
+  const known = process.env.some((entry) => entry.startsWith('TERM='));
+  return {
+    ...process,
+    args,
+    terminal,
+    env: terminal && !known ? [...process.env, 'TERM=xterm'] : process.env,
   };
 }

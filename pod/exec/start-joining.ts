@@ -4,9 +4,11 @@ import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import type { ExecRequest } from '../streams.ts';
 import { CommandPipes } from './command-pipes.ts';
+import { CommandTerminal } from './command-terminal.ts';
 import { Joining } from './joining.ts';
 import { entryOrder } from './order.ts';
 import type { Refusal, StartedCommand } from './started-command.ts';
+import { EntryDoor } from './terminal-doors.ts';
 import { complain, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
 
@@ -16,11 +18,13 @@ export function startByJoining(
   container: Container,
   request: ExecRequest,
 ): StartedCommand | undefined {
-  if (request.tty || whyByRuntime(parts, container) !== undefined) return undefined;
+  if (whyByRuntime(parts, container) !== undefined) return undefined;
   const { command } = request;
-  const streams = new CommandPipes(request);
+  const streams = request.tty
+    ? new CommandTerminal(parts.exits.readiness, new EntryDoor(), request)
+    : new CommandPipes(request);
   try {
-    const order = entryOrder(parts, container, command);
+    const order = entryOrder(parts, container, command, request.tty);
     const joining = new Joining(parts.exits, order, container.record.monitored!.init, streams.theirs);
     streams.closeTheirs();
     return {

@@ -1,5 +1,5 @@
 import type { Started } from '../../native/run.ts';
-import type { CommandStreams } from './command-pipes.ts';
+import type { CommandStreams } from './command-streams.ts';
 
 /** Why a command did not begin. */
 export interface Refusal {

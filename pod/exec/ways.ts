@@ -9,7 +9,7 @@ import { lastRuntimeError } from '../oci-runtime.ts';
 import type { Parts } from '../parts.ts';
 import { Joining } from './joining.ts';
 import { killCommand } from './kill-command.ts';
-import { entryOrder } from './order.ts';
+import { commandProcess, entryOrder } from './order.ts';
 import { commandTemplate } from './template.ts';
 import { complain, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
@@ -64,11 +64,11 @@ export async function byRuntime(
   const { process } = commandTemplate(parts, container);
   const stem = join(parts.paths.bundle(record.id), `exec-${files++}`);
   const [processFile, log] = [`${stem}.json`, `${stem}.log`];
-  writeFileSync(processFile, JSON.stringify({ ...process, args: command, terminal: false }), { mode: 0o600 });
+  writeFileSync(processFile, JSON.stringify(commandProcess(process, command, false)), { mode: 0o600 });
   try {
     const result = await run(parts.exits, {
       ...options,
-      ...parts.handlers.pick(record.handler).runtime.exec(record.id, processFile, log),
+      ...parts.handlers.pick(record.handler).runtime.exec(record.id, { process: processFile, log }),
       // Not the node's /dev/null: crun gives the standard streams to the command's user.
       stdin: new Uint8Array(),
       beforeKill: (pid) => killCommand(pid, record.cgroupPath),
