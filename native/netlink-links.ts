@@ -8,18 +8,18 @@ import {
   textOf,
   u32,
   u32Of,
-  u8,
   type RtMessage,
 } from './netlink-attributes.ts';
 
 /** Links of rtnetlink(7): requests and what a dump tells. */
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
-const IFF_UP = 1;
-const IFLA = {
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const IFF_UP = 1;
+const IFF_PROMISC = 0x100;
+export const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
   MTU: 4,
@@ -29,11 +29,8 @@ const IFLA = {
   STATS64: 23,
   NET_NS_FD: 28,
 };
-const IFLA_INFO = { KIND: 1, DATA: 2 };
+export const IFLA_INFO = { KIND: 1, DATA: 2 };
 const VETH_INFO_PEER = 1;
-const IFLA_BR_VLAN_FILTERING = 7;
-const IFLA_BRPORT_MODE = 4;
-const IFLA_PROTINFO_SLAVE_DATA = 5;
 const HEADER = 16;
 
 /** The index of `lo`, in every network namespace. */
@@ -51,23 +48,11 @@ export function linkHeader(index: number, flags = 0, change = flags): Buffer {
   return header;
 }
 
-function refer(link: LinkRef, flags = 0, change = flags): Buffer {
+/** A link's header, with its name when it is given by name. */
+export function refer(link: LinkRef, flags = 0, change = flags): Buffer {
   return typeof link === 'number'
     ? linkHeader(link, flags, change)
     : Buffer.concat([linkHeader(0, flags, change), attribute(IFLA.IFNAME, text(link))]);
-}
-
-/** A new bridge, up. Without `mac` it takes the lowest of its ports' and changes it with them. */
-export function bridge(o: { name: string; mtu?: number; mac?: string; vlanFiltering?: boolean }): RtMessage {
-  const data =
-    o.vlanFiltering === true ? [nested(IFLA_INFO.DATA, attribute(IFLA_BR_VLAN_FILTERING, u8(1)))] : [];
-  const body = Buffer.concat([
-    linkHeader(0, IFF_UP),
-    attribute(IFLA.IFNAME, text(o.name)),
-    ...basics(o.mtu, o.mac),
-    nested(IFLA.LINKINFO, attribute(IFLA_INFO.KIND, text('bridge')), ...data),
-  ]);
-  return { name: `add bridge ${o.name}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
 }
 
 export interface VethOptions {
@@ -109,7 +94,8 @@ export function veth(o: VethOptions): RtMessage {
   return { name: `add veth ${o.host}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
 }
 
-function basics(mtu: number | undefined, mac: string | undefined): Buffer[] {
+/** MTU and hardware address, where given. */
+export function basics(mtu: number | undefined, mac: string | undefined): Buffer[] {
   return [
     ...(mtu === undefined ? [] : [attribute(IFLA.MTU, u32(mtu))]),
     ...(mac === undefined ? [] : [attribute(IFLA.ADDRESS, macBytes(mac))]),
@@ -142,17 +128,11 @@ export function linkSet(
   return { name: `set link ${link}`, type: RTM_NEWLINK, flags: 0, body };
 }
 
-/** Lets a port of a bridge send a frame back out of itself: what a pod needs that reaches itself by a service. */
-export function linkHairpin(link: LinkRef, on: boolean): RtMessage {
-  const slave = nested(IFLA_PROTINFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, u8(on ? 1 : 0)));
-  const body = Buffer.concat([
-    refer(link),
-    nested(IFLA.LINKINFO, attribute(IFLA_SLAVE_KIND, text('bridge')), slave),
-  ]);
-  return { name: `set link ${link} hairpin`, type: RTM_NEWLINK, flags: 0, body };
+/** Whether a link takes in frames that are addressed to others. */
+export function linkPromiscuous(link: LinkRef, on: boolean): RtMessage {
+  const body = refer(link, on ? IFF_PROMISC : 0, IFF_PROMISC);
+  return { name: `set link ${link} promiscuous`, type: RTM_NEWLINK, flags: 0, body };
 }
-
-const IFLA_SLAVE_KIND = 4;
 
 /** Takes a link away, of a veth pair both ends. */
 export function linkDel(link: LinkRef): RtMessage {

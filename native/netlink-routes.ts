@@ -7,6 +7,7 @@ import {
   ipOf,
   macBytes,
   macOf,
+  nested,
   u32,
   u32Of,
   type RtMessage,
@@ -21,10 +22,11 @@ const RTM_DELNEIGH = 29;
 const NLM_F_REPLACE = 0x100;
 const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
-const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15 };
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, METRICS: 8, TABLE: 15 };
 const RTN_UNICAST = 1;
 const RTPROT_UNSPEC = 0;
-const RTPROT_STATIC = 4;
+const RTPROT = { boot: 3, static: 4 };
+const RTAX = { MTU: 2, ADVMSS: 8 };
 const RT_TABLE_MAIN = 254;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
@@ -47,6 +49,14 @@ export interface RouteOptions {
   /** The address to send from. */
   source?: string;
   metric?: number;
+  /** Who says so; `boot` is what ip(8) and CNI plugins write. */
+  protocol?: 'static' | 'boot';
+  /** Another table than the main one. */
+  table?: number;
+  mtu?: number;
+  advmss?: number;
+  /** RT_SCOPE_*: by default 253 (link) without a gateway in IPv4, else 0 (universe). */
+  scope?: number;
   /** A route there already is replaced, not an error. */
   replace?: boolean;
 }
@@ -77,9 +87,15 @@ function routeBody(o: RouteOptions, any = false): Buffer {
   const header = Buffer.alloc(ROUTE_HEADER);
   header[0] = family;
   header[1] = network === undefined ? 0 : Number(length ?? bytes.length * 8);
-  header[4] = RT_TABLE_MAIN;
-  header[5] = any ? RTPROT_UNSPEC : RTPROT_STATIC;
-  const scope = o.gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  // Larger numbers stand in the attribute alone.
+  header[4] = o.table === undefined ? RT_TABLE_MAIN : o.table < 256 ? o.table : 0;
+  header[5] = any ? RTPROT_UNSPEC : RTPROT[o.protocol ?? 'static'];
+  const scope =
+    o.scope ?? (o.gateway === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
+  const metrics = [
+    ...(o.mtu === undefined ? [] : [attribute(RTAX.MTU, u32(o.mtu))]),
+    ...(o.advmss === undefined ? [] : [attribute(RTAX.ADVMSS, u32(o.advmss))]),
+  ];
   // For a deletion this one matches every scope.
   header[6] = any ? RT_SCOPE_NOWHERE : scope;
   header[7] = RTN_UNICAST;
@@ -90,6 +106,8 @@ function routeBody(o: RouteOptions, any = false): Buffer {
     ...(o.gateway === undefined ? [] : [attribute(RTA.GATEWAY, ipBytes(o.gateway).bytes)]),
     ...(o.source === undefined ? [] : [attribute(RTA.PREFSRC, ipBytes(o.source).bytes)]),
     ...(o.metric === undefined ? [] : [attribute(RTA.PRIORITY, u32(o.metric))]),
+    ...(metrics.length === 0 ? [] : [nested(RTA.METRICS, ...metrics)]),
+    ...(o.table === undefined ? [] : [attribute(RTA.TABLE, u32(o.table))]),
     attribute(RTA.OIF, u32(o.index)),
   ]);
 }

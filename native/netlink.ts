@@ -8,7 +8,21 @@ import { linkHeader, parseLink, type Link } from './netlink-links.ts';
 import { parseNeighbour, parseRoute, type Neighbour, type Route } from './netlink-routes.ts';
 
 export * from './netlink-addresses.ts';
-export * from './netlink-links.ts';
+export * from './netlink-bridges.ts';
+export {
+  linkDel,
+  linkDown,
+  linkHeader,
+  linkPromiscuous,
+  type LinkRef,
+  linkSet,
+  linkUp,
+  LOOPBACK_INDEX,
+  veth,
+  type VethOptions,
+  type Link,
+  type LinkStats,
+} from './netlink-links.ts';
 export * from './netlink-routes.ts';
 export type { RtMessage } from './netlink-attributes.ts';
 

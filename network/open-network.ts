@@ -78,7 +78,7 @@ class NodeNetwork implements PodNetwork {
 
   constructor({ records, exits, log, config, pollMs }: NetworkOptions) {
     const runner = new BuiltInPlugins(
-      ownPlugins(),
+      ownPlugins({ exits, namespaceGoes: true }),
       new PluginRunner(exits, config.binDirs),
       config.execPlugins,
     );

@@ -3,13 +3,13 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
-import { ownPlugins } from '../../network/plugins/own-plugins.ts';
+import { OWN_TYPES } from '../../network/plugins/own-plugins.ts';
 
 const MARK = '# A CNI plugin of Berth; written by `berth cni install`.';
 
 /** `berth cni list`: the types of the plugins that Berth brings. */
 export function cniList(): void {
-  for (const { type } of ownPlugins()) process.stdout.write(`${type}\n`);
+  for (const type of OWN_TYPES) process.stdout.write(`${type}\n`);
 }
 
 /**
@@ -17,7 +17,7 @@ export function cniList(): void {
  * somebody else put there stays, unless `force`. Throws Fault `exists` before anything is written.
  */
 export function cniInstall(directory: string, options: { force?: boolean }): void {
-  const files = ownPlugins().map(({ type }) => ({ type, path: join(resolve(directory), type) }));
+  const files = OWN_TYPES.map((type) => ({ type, path: join(resolve(directory), type) }));
   const foreign = files.filter(({ path }) => ownership(path) === 'foreign');
   if (foreign.length > 0 && options.force !== true)
     throw new Fault('exists', `Other plugins are installed: ${foreign.map(({ path }) => path).join(', ')}`, {
@@ -33,7 +33,7 @@ export function cniInstall(directory: string, options: { force?: boolean }): voi
 
 /** `berth cni remove DIR`: takes away what `install` wrote, and nothing else. */
 export function cniRemove(directory: string): void {
-  for (const { type } of ownPlugins()) {
+  for (const type of OWN_TYPES) {
     const path = join(resolve(directory), type);
     if (ownership(path) !== 'ours') continue;
     rmSync(path);

@@ -1,8 +1,22 @@
 import type { Plugin } from '../../cni/plugin.ts';
+import type { ExitWatcher } from '../../native/exits.ts';
+import { Iptables } from '../iptables.ts';
+import { Bridge } from './bridge/bridge.ts';
 import { hostLocal } from './host-local/host-local.ts';
 import { loopback } from './loopback.ts';
+import { PodChains } from './pod-chains.ts';
+
+export interface OwnPluginOptions {
+  exits: ExitWatcher;
+  /** The caller drops a pod's namespace right after DEL. */
+  namespaceGoes: boolean;
+}
+
+/** The types of `ownPlugins`. */
+export const OWN_TYPES = ['bridge', 'host-local', 'loopback'] as const;
 
 /** Every CNI plugin that Berth brings: the daemon calls them as functions, `berth cni install` as executables. */
-export function ownPlugins(): Plugin[] {
-  return [hostLocal, loopback];
+export function ownPlugins({ exits, namespaceGoes }: OwnPluginOptions): Plugin[] {
+  const chains = new PodChains([new Iptables(exits, 4), new Iptables(exits, 6)]);
+  return [new Bridge({ chains, namespaceGoes }), hostLocal, loopback];
 }

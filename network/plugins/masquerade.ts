@@ -1,0 +1,44 @@
+import type { PluginCallInput } from '../../cni/plugin.ts';
+import type { ResultIp } from '../../cni/result.ts';
+import { chainName, comment, type PodChain } from './pod-chains.ts';
+
+/**
+ * What masquerades a pod's connections to the world, as the reference plugins bridge and ptp write it: a chain of the
+ * pod's own, which packets from its address enter, and in which those to its own network or to a multicast address
+ * stay as they are.
+ */
+export function masqueradeChains(
+  { config, containerId }: Pick<PluginCallInput, 'config' | 'containerId'>,
+  ips: readonly ResultIp[],
+): PodChain[] {
+  const tag = comment(config.name, containerId);
+  return ([4, 6] as const).flatMap((family): PodChain[] => {
+    const ours = ips.filter(({ address }) => address.includes(':') === (family === 6));
+    if (ours.length === 0) return [];
+    const multicast = family === 4 ? '224.0.0.0/4' : 'ff00::/8';
+    return [
+      {
+        family,
+        table: 'nat',
+        name: chainName(config.name, containerId),
+        rules: ours.flatMap(({ address }) => [
+          `-d ${address} ${tag} -j ACCEPT`,
+          `! -d ${multicast} ${tag} -j MASQUERADE`,
+        ]),
+        jumps: ours.map(({ address }) => ({
+          from: 'POSTROUTING',
+          match: `-s ${address.split('/')[0]} ${tag}`,
+        })),
+      },
+    ];
+  });
+}
+
+/** The same by name alone, for when the addresses are not known any more. */
+export function masqueradeRemains({
+  config,
+  containerId,
+}: Pick<PluginCallInput, 'config' | 'containerId'>): PodChain[] {
+  const name = chainName(config.name, containerId);
+  return ([4, 6] as const).map((family) => ({ family, table: 'nat', name, rules: [], jumps: [] }));
+}
