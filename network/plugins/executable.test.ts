@@ -26,7 +26,7 @@ describe('plugins as programs', () => {
 
   it('are written, work, and are taken away again', () => {
     assert.equal(berth('install', directory).status, 0);
-    
+
     assert.deepEqual(readdirSync(directory).sort(), OWN_TYPES.toSorted());
     const ipam = { dataDir: join(directory, 'data'), subnet: '10.1.0.0/24' };
     assert.deepEqual(call('VERSION', {})['supportedVersions'], ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0']);

@@ -13,7 +13,13 @@ const exits = await ExitWatcher.start();
 try {
   const directories = (process.env['CNI_PATH'] ?? '').split(':').filter((part) => part !== '');
   const external = new PluginRunner(exits, directories);
-  const outcome = await runExecutable(type, ownPlugins({ exits, namespaceGoes: false }), external, process.env, await text(process.stdin));
+  const outcome = await runExecutable(
+    type,
+    ownPlugins({ exits, namespaceGoes: false }),
+    external,
+    process.env,
+    await text(process.stdin),
+  );
   process.stdout.write(outcome.stdout);
   process.exitCode = outcome.code;
 } finally {

@@ -5,6 +5,7 @@ import { Bridge } from './bridge/bridge.ts';
 import { hostLocal } from './host-local/host-local.ts';
 import { loopback } from './loopback.ts';
 import { PodChains } from './pod-chains.ts';
+import { Ptp } from './ptp.ts';
 
 export interface OwnPluginOptions {
   exits: ExitWatcher;
@@ -13,10 +14,11 @@ export interface OwnPluginOptions {
 }
 
 /** The types of `ownPlugins`. */
-export const OWN_TYPES = ['bridge', 'host-local', 'loopback'] as const;
+export const OWN_TYPES = ['bridge', 'host-local', 'loopback', 'ptp'] as const;
 
 /** Every CNI plugin that Berth brings: the daemon calls them as functions, `berth cni install` as executables. */
 export function ownPlugins({ exits, namespaceGoes }: OwnPluginOptions): Plugin[] {
   const chains = new PodChains([new Iptables(exits, 4), new Iptables(exits, 6)]);
-  return [new Bridge({ chains, namespaceGoes }), hostLocal, loopback];
+  const options = { chains, namespaceGoes };
+  return [new Bridge(options), hostLocal, loopback, new Ptp(options)];
 }

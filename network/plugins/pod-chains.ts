@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { messageOf } from '../../ground/fault.ts';
 import type { RuleTables } from '../iptables.ts';
 
@@ -18,8 +18,8 @@ const NAME_MAX = 28;
 
 /** The name that the reference plugins give a pod's chain: `CNI-` and a hash of network and container. */
 export function chainName(network: string, containerId: string, prefix = ''): string {
-  const hash = createHash('sha512').update(`${network}${containerId}`).digest('hex');
-  return `CNI-${prefix}${hash}`.slice(0, NAME_MAX);
+  const digest = hash('sha512', `${network}${containerId}`);
+  return `CNI-${prefix}${digest}`.slice(0, NAME_MAX);
 }
 
 /** The match that marks every rule of a pod, as the reference plugins do. */

@@ -14,18 +14,25 @@ export function split(address: string): { address: string; prefix: number; famil
   return { address: text, prefix: Number(length), family: text.includes(':') ? 6 : 4 };
 }
 
+/** The network that an address with prefix length is in: `10.1.0.7/24` gives `10.1.0.0/24`. */
+export function networkOf(address: string): string {
+  return `${inNetwork(address, 0n)}/${split(address).prefix}`;
+}
+
 /** The first address of the network that an address with prefix length is in: the usual gateway. */
 export function firstAddress(address: string): string {
-  const base = ipaddr.parse(ipaddr.parseCIDR(address)[0].toString());
-  const { prefix } = split(address);
-  const bytes = base.toByteArray();
-  let number = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return inNetwork(address, 1n);
+}
+
+function inNetwork(text: string, offset: bigint): string {
+  const { address, prefix } = split(text);
+  const bytes = ipaddr.parse(address).toByteArray();
   const hostBits = BigInt(bytes.length * 8 - prefix);
-  number = ((number >> hostBits) << hostBits) + 1n;
-  const next = ipaddr.fromByteArray(
-    bytes.map((_, index) => Number((number >> BigInt(8 * (bytes.length - 1 - index))) & 255n)),
-  );
-  return next instanceof ipaddr.IPv6 ? next.toRFC5952String() : next.toString();
+  const number = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  const found = ((number >> hostBits) << hostBits) + offset;
+  const place = (index: number): bigint => BigInt(8 * (bytes.length - 1 - index));
+  const result = ipaddr.fromByteArray(bytes.map((_, index) => Number((found >> place(index)) & 255n)));
+  return result instanceof ipaddr.IPv6 ? result.toRFC5952String() : result.toString();
 }
 
 /** The message that gives a link an address, as CNI plugins do: with a broadcast address where IPv4 has one. */
@@ -61,13 +68,16 @@ export function giveRoute(index: number, route: ResultRoute, ips: readonly Resul
 export function openPodInterface(
   { netns, ifName }: Pick<PluginCallInput, 'netns' | 'ifName'>,
   ips: readonly ResultIp[],
+  options: { onBridge: boolean },
 ): { rtnl: Rtnl; index: number } {
   return inNetns(netns, () => {
-    sysctl(`ipv4/conf/${ifName}/arp_notify`, '1');
-    if (ips.some(({ address }) => split(address).family === 6)) {
+    if (options.onBridge) {
+      // Neighbours hear of the address at once, and nobody else has it: the kernel need not ask for it.
+      sysctl(`ipv4/conf/${ifName}/arp_notify`, '1');
       sysctl(`ipv6/conf/${ifName}/accept_dad`, '0');
-      sysctl(`ipv6/conf/${ifName}/disable_ipv6`, '0');
     }
+    if (ips.some(({ address }) => split(address).family === 6))
+      sysctl(`ipv6/conf/${ifName}/disable_ipv6`, '0');
     const rtnl = new Rtnl();
     const link = rtnl.linkByName(ifName);
     if (link !== undefined) return { rtnl, index: link.index };

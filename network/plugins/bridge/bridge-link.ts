@@ -11,7 +11,7 @@ import {
   linkSet,
   linkUp,
   portVlan,
-  Rtnl,
+  type Rtnl,
   veth,
 } from '../../../native/netlink.ts';
 import { giveAddress, split, sysctl } from '../pod-interface.ts';
@@ -64,13 +64,21 @@ export async function ensureGateway(
   const { address, prefix, family } = split(gateway);
   const present = rtnl.addrs().filter((one) => one.index === link.index && one.family === family);
   if (present.some((one) => one.address === address && one.prefix === prefix)) return;
-  const others = present.filter((one) => one.scope !== LINK_SCOPE && (family === 4 || overlaps(one, gateway)));
+  const others = present.filter(
+    (one) => one.scope !== LINK_SCOPE && (family === 4 || overlaps(one, gateway)),
+  );
   if (others.length > 0 && !forceAddress) {
     const has = others.map((one) => `${one.address}/${one.prefix}`).join(', ');
-    throw new PluginError('bridge', CNI_ERROR.failed, `${link.name} has an address other than ${gateway}: ${has}`);
+    throw new PluginError(
+      'bridge',
+      CNI_ERROR.failed,
+      `${link.name} has an address other than ${gateway}: ${has}`,
+    );
   }
   if (others.length > 0)
-    await rtnl.execInPool(others.map((one) => addrDel({ index: link.index, address: one.address, prefix: one.prefix })));
+    await rtnl.execInPool(
+      others.map((one) => addrDel({ index: link.index, address: one.address, prefix: one.prefix })),
+    );
   try {
     await rtnl.execInPool([giveAddress(link.index, gateway)]);
   } catch (error) {

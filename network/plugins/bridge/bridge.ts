@@ -51,7 +51,12 @@ export class Bridge implements Plugin {
     using rtnl = new Rtnl();
     const bridge = await ensureBridge(rtnl, settings);
     if (ipamType(input.config) === '')
-      return await this.#link(input, settings, rtnl, bridge, { interfaces: [], ips: [], routes: [], dns: {} });
+      return await this.#link(input, settings, rtnl, bridge, {
+        interfaces: [],
+        ips: [],
+        routes: [],
+        dns: {},
+      });
     return await withAddresses(
       input,
       async (ipam) => await this.#link(input, settings, rtnl, bridge, ipam, signal),
@@ -63,7 +68,10 @@ export class Bridge implements Plugin {
     const settings = bridgeSettings(input.config);
     const ips = input.prevResult?.ips ?? [];
     if (settings.ipMasq)
-      await this.#chains.remove(ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input), signal);
+      await this.#chains.remove(
+        ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input),
+        signal,
+      );
     if (!this.#namespaceGoes) await removeInterface(input);
     await releaseAddresses(input, signal);
   }
@@ -106,7 +114,7 @@ export class Bridge implements Plugin {
       undo.push('link', async () => await deletePort(rtnl, port));
       const ips = ipam.ips.map((ip): ResultIp => ({ ...ip, gateway: gatewayOf(ip, settings), interface: 2 }));
       const routes = [...ipam.routes, ...defaultRoutes(ips, ipam.routes, settings)];
-      const pod = openPodInterface(input, ips);
+      const pod = openPodInterface(input, ips, { onBridge: true });
       using _socket = pod.rtnl;
       if (!settings.disableContainerInterface) await configureInterface(pod, { ips, routes });
       if (settings.isGateway) await this.#serveAsGateway(rtnl, bridge, ips, settings);
@@ -117,7 +125,12 @@ export class Bridge implements Plugin {
       }
       signal?.throwIfAborted();
       undo.keep();
-      return { interfaces: interfacesOf(rtnl, pod.rtnl, bridge, port, input), ips, routes, dns: dnsOf(input, ipam) };
+      return {
+        interfaces: interfacesOf(rtnl, pod.rtnl, bridge, port, input),
+        ips,
+        routes,
+        dns: dnsOf(input, ipam),
+      };
     } catch (error) {
       const failed = await undo.rollback();
       if (failed.length === 0) throw error;

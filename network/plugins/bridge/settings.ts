@@ -60,7 +60,8 @@ export function bridgeSettings(config: PluginConfig): BridgeSettings {
   };
   if (settings.hairpinMode && settings.promiscMode)
     return refuse('cannot set hairpin mode and promiscuous mode at the same time');
-  if (settings.vlan !== 0 && settings.vlanTrunk.length > 0) return refuse('vlan and vlanTrunk exclude each other');
+  if (settings.vlan !== 0 && settings.vlanTrunk.length > 0)
+    return refuse('vlan and vlanTrunk exclude each other');
   if (settings.disableContainerInterface && config['ipam'] !== undefined)
     return refuse('IPAM cannot serve an interface that is disabled (disableContainerInterface)');
   return settings;
