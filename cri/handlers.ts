@@ -5,7 +5,9 @@ import { execSync } from './runtime/exec-sync.ts';
 import { getContainerEvents } from './runtime/get-container-events.ts';
 import { listContainerStats } from './runtime/list-container-stats.ts';
 import { listContainers } from './runtime/list-containers.ts';
+import { listPodSandboxStats } from './runtime/list-pod-sandbox-stats.ts';
 import { listPodSandbox } from './runtime/list-pod-sandbox.ts';
+import { podSandboxStats } from './runtime/pod-sandbox-stats.ts';
 import { podSandboxStatus } from './runtime/pod-sandbox-status.ts';
 import { removeContainer } from './runtime/remove-container.ts';
 import { removePodSandbox } from './runtime/remove-pod-sandbox.ts';
@@ -16,6 +18,8 @@ import { startContainer } from './runtime/start-container.ts';
 import { status } from './runtime/status.ts';
 import { stopContainer } from './runtime/stop-container.ts';
 import { stopPodSandbox } from './runtime/stop-pod-sandbox.ts';
+import { streamContainerStats } from './runtime/stream-container-stats.ts';
+import { streamPodSandboxStats } from './runtime/stream-pod-sandbox-stats.ts';
 import { streamContainers } from './runtime/stream-containers.ts';
 import { streamPodSandboxes } from './runtime/stream-pod-sandboxes.ts';
 import { updateContainerResources } from './runtime/update-container-resources.ts';
@@ -43,6 +47,8 @@ export const HANDLERS: Handlers = {
   ListContainerStats: listContainerStats,
   ListContainers: listContainers,
   ListPodSandbox: listPodSandbox,
+  ListPodSandboxStats: listPodSandboxStats,
+  PodSandboxStats: podSandboxStats,
   PodSandboxStatus: podSandboxStatus,
   RemoveContainer: removeContainer,
   RemovePodSandbox: removePodSandbox,
@@ -53,6 +59,8 @@ export const HANDLERS: Handlers = {
   Status: status,
   StopContainer: stopContainer,
   StopPodSandbox: stopPodSandbox,
+  StreamContainerStats: streamContainerStats,
+  StreamPodSandboxStats: streamPodSandboxStats,
   StreamContainers: streamContainers,
   StreamPodSandboxes: streamPodSandboxes,
   UpdateContainerResources: updateContainerResources,

@@ -291,7 +291,9 @@ describe('the gRPC server', () => {
     assert.ok(pod.timestamp > CREATED_AT_NS - 10n ** 18n);
     const stats = await client.call('ContainerStats', { containerId });
     assert.equal(stats.stats?.memory?.workingSetBytes?.value, 7n);
-    assert.equal(stats.stats?.memory?.availableBytes, null);
+    assert.equal(stats.stats?.memory?.availableBytes?.value, 12n);
+    assert.deepEqual(stats.stats?.swap?.swapAvailableBytes, { value: 14n });
+    assert.deepEqual(stats.stats?.cpu?.psi?.Some, { Total: 1000n, Avg10: 0.5, Avg60: 0.25, Avg300: 0 });
     const ran = await client.call('ExecSync', { containerId, cmd: ['echo', 'a'], timeout: 5 });
     assert.equal(Buffer.from(ran.stdout).toString(), 'echo a');
     await client.call('StopContainer', { containerId, timeout: -3 });

@@ -1,7 +1,7 @@
 import { messageOf } from '../ground/fault.ts';
 import { killProcess } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
-import { oomKilled } from './cgroup/stats.ts';
+import { oomKills } from './cgroup/stats.ts';
 import type { Container } from './container.ts';
 import { releaseRuntime } from './container-release.ts';
 import { announceContainer } from './events.ts';
@@ -51,7 +51,7 @@ async function endWithoutMonitor(parts: Parts, container: Container): Promise<Ex
 export function recordExit(parts: Parts, container: Container, exit: ExitRecord): void {
   const { record } = container;
   if (record.phase === 'exited') return;
-  const oom = oomKilled(record.cgroupPath);
+  const oom = (oomKills(record.cgroupPath) ?? 0) > 0;
   record.exitCode = exit.code;
   const started = record.startedAtNs !== 0n;
   if (record.startedAtNs === 0n) record.startedAtNs = record.createdAtNs;

@@ -4,6 +4,8 @@ import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
 import type { ContainerState } from './pods.ts';
+import type { CpuRate } from './stats/cpu-rate.ts';
+import type { LayerWatch } from './stats/layer-usage.ts';
 import type { CommandTemplate } from './exec/command-template.ts';
 
 /**
@@ -76,6 +78,9 @@ export class Container {
   stop: StopInFlight | undefined;
   /** What a command inside it is made from, read once for the first exec. */
   template: CommandTemplate | undefined;
+  /** What statistics remember of earlier ones. */
+  cpu: CpuRate | undefined;
+  layer: LayerWatch | undefined;
   /** Changes of its resources, one after the other. */
   readonly updates = new Limit(1);
   /** Running ExecSync calls, to count and to refuse after the end. */

@@ -53,7 +53,8 @@ import type { PodSettings } from './settings.ts';
 import { DEFAULT_CAPABILITIES } from './spec/capabilities.ts';
 import { nodeFacts } from './spec/node-facts.ts';
 import { prepareDefaultFilter } from './spec/seccomp/compiled-filter.ts';
-import { containerStats, listContainerStats } from './stats.ts';
+import { containerStats, listContainerStats } from './stats/container-stats.ts';
+import { listSandboxStats, sandboxStats } from './stats/sandbox-stats.ts';
 
 const REAP_INTERVAL_MS = 1_000;
 
@@ -234,6 +235,8 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     updateSandbox: (id, update) => updateSandbox(parts, id, update),
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
+    sandboxStats: async (id) => sandboxStats(parts, parts.sandboxes.find(id)),
+    listSandboxStats: (filter = { labels: {} }) => listSandboxStats(parts, filter),
     events: (signal) => parts.events.subscribe(signal),
     handlers: () => parts.handlers.list(),
     cgroupDriver: () => parts.settings.cgroupDriver,

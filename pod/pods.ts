@@ -1,5 +1,8 @@
+import type { CgroupStats } from './cgroup/stats.ts';
 import type { ContainerConfig, LinuxResources, SandboxConfig } from './config.ts';
 import type { Streams } from './streams.ts';
+import type { InterfaceCounters } from './stats/interfaces.ts';
+import type { LayerUsage } from './stats/layer-usage.ts';
 
 /**
  * What the pod room offers to the wire. `open-pods.ts` makes the real one. Ids may be given as unambiguous prefixes,
@@ -66,18 +69,33 @@ export interface ExecResult {
   exitCode: number;
 }
 
+/** What runs uses. */
+export interface ResourceUsage extends CgroupStats {
+  /** CPU nanoseconds a second, lately. */
+  cpuNanoCores: bigint;
+}
+
 export interface ContainerStats {
   container: ContainerView;
+  cgroupPath: string;
   timestampNs: bigint;
-  cpuUsageNs: bigint;
-  memoryUsageBytes: bigint;
-  workingSetBytes: bigint;
-  rssBytes: bigint;
-  pageFaults: bigint;
-  majorPageFaults: bigint;
-  /** Absent without a limit. */
-  memoryAvailableBytes?: bigint;
-  writableLayer: { mountpoint: string; usedBytes: number; inodesUsed: number };
+  /** Absent when it does not run. */
+  usage?: ResourceUsage;
+  /** Absent while it has not been measured. */
+  writableLayer?: LayerUsage;
+}
+
+export interface SandboxStats {
+  sandbox: SandboxView;
+  /** Absent when the pod has no cgroup for itself: then the numbers are its containers' sum. */
+  cgroupPath?: string;
+  timestampNs: bigint;
+  usage: ResourceUsage;
+  /** Absent on the node's network. */
+  network?: { main?: InterfaceCounters; others: InterfaceCounters[] };
+  processes: number;
+  /** Those that run. */
+  containers: ContainerStats[];
 }
 
 /** A handler as found at start. */
@@ -137,6 +155,8 @@ export interface Pods extends Streams {
   updateSandbox(id: string, update: { overhead?: LinuxResources; resources?: LinuxResources }): Promise<void>;
   containerStats(id: string): Promise<ContainerStats>;
   listContainerStats(filter?: ContainerFilter): Promise<ContainerStats[]>;
+  sandboxStats(id: string): Promise<SandboxStats>;
+  listSandboxStats(filter?: SandboxFilter): Promise<SandboxStats[]>;
 
   /** Every change from the call on, until the signal aborts. A reader that is too slow loses the oldest. */
   events(signal: AbortSignal): AsyncIterable<PodEvent>;

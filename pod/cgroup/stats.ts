@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { readNumber, readTable } from './files.ts';
 import { controllerDirectory, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
+import { pressure, type Pressure } from './pressure.ts';
 
-/** What a cgroup and all below it use (CRI CpuUsage, MemoryUsage). */
+/** What a cgroup and all below it use (CRI CpuUsage, MemoryUsage, SwapUsage, IoUsage). */
 export interface CgroupStats {
   cpuUsageNs: bigint;
   memoryUsageBytes: bigint;
@@ -12,7 +14,10 @@ export interface CgroupStats {
   majorPageFaults: bigint;
   /** Limit less working set; absent without a limit. */
   memoryAvailableBytes?: bigint;
-  processes: bigint;
+  /** Absent where the kernel does not account swap; without a limit nothing says how much is left. */
+  swap?: { usageBytes: bigint; availableBytes?: bigint };
+  /** Absent where the kernel does not keep it. */
+  pressure?: { cpu: Pressure; memory: Pressure; io: Pressure };
 }
 
 /** v1 shows "no limit" as the largest multiple of a page, some 2^63. No machine has 2^62 bytes. */
@@ -25,7 +30,14 @@ export function cgroupStats(
 ): CgroupStats | undefined {
   const directory = (controller: string): string | undefined =>
     controllerDirectory(hierarchy, controller, path);
-  return hierarchy.version === 2 ? statsV2(directory('')!) : statsV1(directory);
+  if (hierarchy.version === 2) return statsV2(directory('')!);
+  // runc puts its containers into the v2 tree of a hybrid node as well, and there is their pressure.
+  return statsV1(directory, hierarchy.hybrid === undefined ? undefined : join(hierarchy.hybrid, path));
+}
+
+/** Tasks (processes and their threads) of a cgroup and of those below it; undefined when it is gone. */
+export function taskCount(path: string, hierarchy: CgroupHierarchy = nodeHierarchy()): bigint | undefined {
+  return readNumber(controllerDirectory(hierarchy, 'pids', path), 'pids.current');
 }
 
 /** How often the kernel killed a process of this cgroup for want of memory; undefined when the cgroup is gone. */
@@ -38,19 +50,17 @@ export function oomKills(path: string, hierarchy: CgroupHierarchy = nodeHierarch
   return count === undefined ? undefined : Number(count);
 }
 
-/** Whether the kernel ever killed a process of this cgroup for want of memory. Read it before the cgroup is removed. */
-export function oomKilled(path: string, hierarchy: CgroupHierarchy = nodeHierarchy()): boolean {
-  return (oomKills(path, hierarchy) ?? 0) > 0;
-}
-
-function statsV1(directory: (controller: string) => string | undefined): CgroupStats | undefined {
+function statsV1(
+  directory: (controller: string) => string | undefined,
+  hybrid: string | undefined,
+): CgroupStats | undefined {
   const memory = directory('memory');
-  const cpuacct = directory('cpuacct');
-  const pids = directory('pids');
   const usage = readNumber(memory, 'memory.usage_in_bytes');
-  const cpu = readNumber(cpuacct, 'cpuacct.usage');
+  const cpu = readNumber(directory('cpuacct'), 'cpuacct.usage');
   if (usage === undefined && cpu === undefined) return undefined;
   const table = readTable(memory, 'memory.stat') ?? new Map<string, bigint>();
+  const limit = readNumber(memory, 'memory.limit_in_bytes');
+  const both = readNumber(memory, 'memory.memsw.limit_in_bytes');
   return gathered({
     cpuUsageNs: cpu ?? 0n,
     usage: usage ?? 0n,
@@ -58,8 +68,10 @@ function statsV1(directory: (controller: string) => string | undefined): CgroupS
     rss: table.get('total_rss') ?? 0n,
     faults: table.get('total_pgfault') ?? 0n,
     majorFaults: table.get('total_pgmajfault') ?? 0n,
-    limit: readNumber(memory, 'memory.limit_in_bytes'),
-    processes: readNumber(pids, 'pids.current') ?? 0n,
+    limit,
+    swap: both === undefined ? undefined : (table.get('total_swap') ?? 0n),
+    swapLimit: both === undefined || both >= NO_LIMIT ? undefined : both - (limit ?? 0n),
+    pressureIn: hybrid,
   });
 }
 
@@ -75,7 +87,9 @@ function statsV2(directory: string): CgroupStats | undefined {
     faults: table.get('pgfault') ?? 0n,
     majorFaults: table.get('pgmajfault') ?? 0n,
     limit: readNumber(directory, 'memory.max'),
-    processes: readNumber(directory, 'pids.current') ?? 0n,
+    swap: readNumber(directory, 'memory.swap.current'),
+    swapLimit: readNumber(directory, 'memory.swap.max'),
+    pressureIn: directory,
   });
 }
 
@@ -87,10 +101,13 @@ function gathered(raw: {
   faults: bigint;
   majorFaults: bigint;
   limit: bigint | undefined;
-  processes: bigint;
+  swap: bigint | undefined;
+  swapLimit: bigint | undefined;
+  pressureIn: string | undefined;
 }): CgroupStats {
-  const workingSetBytes = raw.usage > raw.inactiveFile ? raw.usage - raw.inactiveFile : 0n;
+  const workingSetBytes = less(raw.usage, raw.inactiveFile);
   const limited = raw.limit !== undefined && raw.limit < NO_LIMIT;
+  const pressures = pressuresIn(raw.pressureIn);
   return {
     cpuUsageNs: raw.cpuUsageNs,
     memoryUsageBytes: raw.usage,
@@ -98,9 +115,25 @@ function gathered(raw: {
     rssBytes: raw.rss,
     pageFaults: raw.faults,
     majorPageFaults: raw.majorFaults,
-    ...(limited
-      ? { memoryAvailableBytes: raw.limit! > workingSetBytes ? raw.limit! - workingSetBytes : 0n }
-      : {}),
-    processes: raw.processes,
+    ...(limited ? { memoryAvailableBytes: less(raw.limit!, workingSetBytes) } : {}),
+    ...(raw.swap === undefined ? {} : { swap: swapOf(raw.swap, raw.swapLimit) }),
+    ...(pressures === undefined ? {} : { pressure: pressures }),
   };
+}
+
+function swapOf(usageBytes: bigint, limit: bigint | undefined): NonNullable<CgroupStats['swap']> {
+  return limit === undefined ? { usageBytes } : { usageBytes, availableBytes: less(limit, usageBytes) };
+}
+
+function pressuresIn(directory: string | undefined): CgroupStats['pressure'] {
+  const cpu = pressure(directory, 'cpu');
+  if (cpu === undefined) return undefined;
+  const memory = pressure(directory, 'memory');
+  const io = pressure(directory, 'io');
+  return memory === undefined || io === undefined ? undefined : { cpu, memory, io };
+}
+
+/** Two numbers that were not read at the same moment never make a negative one. */
+function less(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : 0n;
 }

@@ -8,7 +8,7 @@ import type { CgroupHierarchy } from './hierarchy.ts';
 import { cgroupProcesses, killCgroup, removeCgroup } from './kill.ts';
 import { inCgroup } from './membership.ts';
 import { joinPodCgroup, makePodCgroup, planPodCgroup, removePodCgroup } from './pod-cgroup.ts';
-import { cgroupStats, oomKills } from './stats.ts';
+import { cgroupStats, oomKills, taskCount } from './stats.ts';
 
 const TOP = `/berth-test-v2-${process.pid}`;
 
@@ -39,12 +39,18 @@ describe('a pod’s cgroup on a v2 tree', () => {
     await joinPodCgroup(cgroup, result.pid!);
     assert.match(readFileSync(`/proc/${result.pid}/cgroup`, 'utf8'), new RegExp(`^0::${cgroup.path}$`, 'm'));
     assert.ok(cgroupProcesses(TOP, hierarchy).includes(result.pid!));
+    // No controller is needed for the use of the CPU and for pressure.
+    const stats = cgroupStats(TOP, hierarchy)!;
+    assert.ok(stats.cpuUsageNs >= 0n);
+    assert.equal(stats.pressure !== undefined, existsSync('/proc/pressure/cpu'));
     await killCgroup(TOP, hierarchy);
     assert.deepEqual(cgroupProcesses(TOP, hierarchy), []);
     await removePodCgroup(cgroup);
     assert.ok(!existsSync(join(hierarchy.trees[0]!, TOP)));
   });
 });
+
+const NONE = { totalNs: 0n, avg10: 0, avg60: 0, avg300: 0 };
 
 describe('numbers of a v2 cgroup', () => {
   it('come from the files of the unified tree', () => {
@@ -59,6 +65,12 @@ describe('numbers of a v2 cgroup', () => {
         'memory.stat': 'anon 4000\nfile 5000\ninactive_file 3000\npgfault 7\npgmajfault 2\n',
         'memory.events': 'low 0\nhigh 0\nmax 5\noom 3\noom_kill 2\n',
         'pids.current': '4\n',
+        'memory.swap.current': '500\n',
+        'memory.swap.max': 'max\n',
+        'cpu.pressure': 'some avg10=1.50 avg60=0.25 avg300=0.00 total=77\n',
+        'memory.pressure':
+          'some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=100.00 total=5\n',
+        'io.pressure': 'some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n',
       };
       for (const [name, content] of Object.entries(files)) writeFileSync(join(tree, 'pod', name), content);
       assert.deepEqual(cgroupStats('/pod', hierarchy), {
@@ -69,8 +81,20 @@ describe('numbers of a v2 cgroup', () => {
         pageFaults: 7n,
         majorPageFaults: 2n,
         memoryAvailableBytes: 13_000n,
-        processes: 4n,
+        swap: { usageBytes: 500n },
+        pressure: {
+          cpu: { some: { totalNs: 77_000n, avg10: 1.5, avg60: 0.25, avg300: 0 }, full: NONE },
+          memory: { some: NONE, full: { totalNs: 5000n, avg10: 0, avg60: 0, avg300: 100 } },
+          io: { some: NONE, full: NONE },
+        },
       });
+      assert.equal(taskCount('/pod', hierarchy), 4n);
+      writeFileSync(join(tree, 'pod', 'memory.swap.max'), '800\n');
+      assert.deepEqual(cgroupStats('/pod', hierarchy)!.swap, { usageBytes: 500n, availableBytes: 300n });
+      // The kernel was started with psi=0, and without swap.
+      for (const name of ['cpu.pressure', 'memory.swap.current']) rmSync(join(tree, 'pod', name));
+      const { swap, pressure } = cgroupStats('/pod', hierarchy)!;
+      assert.deepEqual([swap, pressure], [undefined, undefined]);
       assert.equal(oomKills('/pod', hierarchy), 2);
       writeFileSync(join(tree, 'pod', 'memory.max'), 'max\n');
       assert.equal(cgroupStats('/pod', hierarchy)!.memoryAvailableBytes, undefined);

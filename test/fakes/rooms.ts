@@ -4,12 +4,42 @@ import type { ImageRecord, Images } from '../../image/images.ts';
 import type { PodNetwork } from '../../network/pod-network.ts';
 import type { ContainerConfig, SandboxConfig } from '../../pod/config.ts';
 import { EventQueue } from '../../pod/event-queue.ts';
-import type { ContainerView, PodEvent, Pods, SandboxView } from '../../pod/pods.ts';
+import type { ContainerView, PodEvent, Pods, ResourceUsage, SandboxView } from '../../pod/pods.ts';
+import type { InterfaceCounters } from '../../pod/stats/interfaces.ts';
 
 /** A moment with a part below the precision of a plain number. */
 export const CREATED_AT_NS = 1_790_000_000_123_456_789n;
 
 const hex = (number: number): string => number.toString(16).padStart(64, '0');
+
+const LINE = { totalNs: 1000n, avg10: 0.5, avg60: 0.25, avg300: 0 };
+const PRESSURE = { full: LINE, some: LINE };
+const USAGE: ResourceUsage = {
+  cpuUsageNs: 5n,
+  cpuNanoCores: 4n,
+  memoryUsageBytes: 6n,
+  workingSetBytes: 7n,
+  rssBytes: 8n,
+  pageFaults: 9n,
+  majorPageFaults: 0n,
+  memoryAvailableBytes: 12n,
+  swap: { usageBytes: 13n, availableBytes: 14n },
+  pressure: { cpu: PRESSURE, memory: PRESSURE, io: PRESSURE },
+};
+
+function counters(name: string): InterfaceCounters {
+  return {
+    name,
+    rxBytes: 1n,
+    rxPackets: 2n,
+    rxErrors: 3n,
+    rxDropped: 4n,
+    txBytes: 5n,
+    txPackets: 6n,
+    txErrors: 7n,
+    txDropped: 8n,
+  };
+}
 
 /** Pods in memory: nothing runs, all states are as a caller sees them. A method can be replaced to fail or hang. */
 export class FakePods implements Pods {
@@ -144,15 +174,24 @@ export class FakePods implements Pods {
 
   containerStats: Pods['containerStats'] = async (id) => ({
     container: this.container(id),
+    cgroupPath: `/pods/${id}`,
     timestampNs: CREATED_AT_NS,
-    cpuUsageNs: 5n,
-    memoryUsageBytes: 6n,
-    workingSetBytes: 7n,
-    rssBytes: 8n,
-    pageFaults: 9n,
-    majorPageFaults: 0n,
-    writableLayer: { mountpoint: '/var/lib/berth', usedBytes: 10, inodesUsed: 11 },
+    usage: USAGE,
+    writableLayer: { mountpoint: '/var/lib/berth', usedBytes: 10, inodesUsed: 11, atNs: CREATED_AT_NS - 1n },
   });
+
+  sandboxStats: Pods['sandboxStats'] = async (id) => ({
+    sandbox: this.sandbox(id),
+    cgroupPath: '/pods',
+    timestampNs: CREATED_AT_NS,
+    usage: USAGE,
+    network: { main: counters('eth0'), others: [counters('net1')] },
+    processes: 3,
+    containers: await this.listContainerStats({ sandboxId: id, labels: {} }),
+  });
+
+  listSandboxStats: Pods['listSandboxStats'] = (filter) =>
+    Promise.all(this.listSandboxes(filter).map(({ id }) => this.sandboxStats(id)));
 
   listContainerStats: Pods['listContainerStats'] = (filter) =>
     Promise.all(this.listContainers(filter).map(({ id }) => this.containerStats(id)));

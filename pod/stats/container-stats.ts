@@ -1,0 +1,74 @@
+import { cgroupStats } from '../cgroup/stats.ts';
+import type { Container } from '../container.ts';
+import { containerView, listContainers } from '../container-view.ts';
+import type { Parts } from '../parts.ts';
+import type { ContainerFilter, ContainerStats, ResourceUsage } from '../pods.ts';
+import { CpuRate } from './cpu-rate.ts';
+import { LayerWatch, type LayerUsage } from './layer-usage.ts';
+
+/** So many cgroups are read before other work gets a turn: some two milliseconds. */
+const AT_ONCE = 16;
+
+/** ContainerStats: what a container uses just now. One that does not run uses nothing but its writable layer. */
+export async function containerStats(parts: Parts, container: Container): Promise<ContainerStats> {
+  return statsWith(parts, container, await layerUsage(parts, container));
+}
+
+/**
+ * ListContainerStats: the same of all that run and fit the filter. One that ends meanwhile is left out; so is one
+ * whose numbers cannot be read, with a word in the log.
+ */
+export async function listContainerStats(parts: Parts, filter: ContainerFilter): Promise<ContainerStats[]> {
+  const running = listContainers(parts, { ...filter, state: 'running' });
+  return statsOfAll(
+    parts,
+    running.flatMap(({ id }) => parts.containers.lookup(id) ?? []),
+  );
+}
+
+/** Statistics of these containers as far as they run. */
+export async function statsOfAll(parts: Parts, containers: Container[]): Promise<ContainerStats[]> {
+  const layers = await Promise.all(containers.map((container) => layerUsage(parts, container)));
+  const all: ContainerStats[] = [];
+  for (const [index, container] of containers.entries()) {
+    if (index % AT_ONCE === AT_ONCE - 1) await otherWork();
+    try {
+      const stats = statsWith(parts, container, layers[index]);
+      if (stats.usage !== undefined) all.push(stats);
+    } catch (error) {
+      parts.log.warn({ container: container.id, error }, 'statistics of a container could not be read');
+    }
+  }
+  return all;
+}
+
+/** Lets the event loop see to what has arrived meanwhile. */
+export function otherWork(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The writable layer's size as last seen. */
+function layerUsage(parts: Parts, container: Container): Promise<LayerUsage | undefined> {
+  container.layer ??= new LayerWatch((signal) => parts.images.snapshots.usage(container.id, signal));
+  return container.layer.usage(() => parts.clock.nowNs());
+}
+
+function statsWith(
+  parts: Parts,
+  container: Container,
+  writableLayer: LayerUsage | undefined,
+): ContainerStats {
+  const timestampNs = parts.clock.nowNs();
+  const { alive, record } = container;
+  const stats: ContainerStats = {
+    container: containerView(parts, container),
+    cgroupPath: record.cgroupPath,
+    timestampNs,
+    writableLayer,
+  };
+  const found = alive ? cgroupStats(record.cgroupPath) : undefined;
+  if (found === undefined) return stats;
+  container.cpu ??= new CpuRate(record.startedAtNs || record.createdAtNs);
+  const usage: ResourceUsage = { ...found, cpuNanoCores: container.cpu.next(timestampNs, found.cpuUsageNs) };
+  return { ...stats, usage };
+}
