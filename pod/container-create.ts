@@ -16,7 +16,7 @@ import type { Handler } from './handlers.ts';
 import { makeLogDirectory, removeEmptyLog, resolveLogPath } from './log-path.ts';
 import { missingProgram } from './missing-program.ts';
 import type { MonitorStart } from './monitor.ts';
-import { missingMountSource } from './mount-source.ts';
+import { missingMountSource, resolveMountSources } from './mount-sources.ts';
 import type { Parts } from './parts.ts';
 import { requireReady, type Sandbox } from './sandbox.ts';
 import { cgroupParent } from './sandbox-release.ts';
@@ -155,6 +155,11 @@ async function buildContainer(
   const { id, config } = record;
   const bundle = parts.paths.bundle(id);
   const image = await at.stage('resolve', () => resolveImage(parts, record));
+  // Its child looks at the sources while the root is made.
+  const sources = resolveMountSources(parts.exits, config, signal);
+  sources.catch(() => {
+    // The spec stage tells of it.
+  });
   await at.stage('snapshot', () => {
     parts.images.snapshots.prepare(id, image.layers);
     parts.images.snapshots.mount(id, parts.paths.rootfs(id));
@@ -163,7 +168,7 @@ async function buildContainer(
     const stop = resolveStopSignal(config.stopSignal, image.config.stopSignal);
     record.stopSignal = stop;
     record.stopSignalName = signalName(stop);
-    const input = await prepareSpec(parts, sandbox, record, image);
+    const input = await prepareSpec(parts, sandbox, record, image, await sources);
     const { spec, notes } = generateSpec(input);
     record.user = {
       uid: input.user.uid,

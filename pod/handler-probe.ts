@@ -1,19 +1,24 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
 import { containerCgroup } from './cgroup/paths.ts';
+import { madeRecursiveReadOnly, RECURSIVE_PROBE_MOUNT } from './handler-features.ts';
 import type { OciRuntime } from './oci-runtime.ts';
-import type { OciSpec } from './spec/oci-spec.ts';
+import type { HandlerFeatures } from './pods.ts';
+import type { OciMount, OciSpec } from './spec/oci-spec.ts';
 
 /** What a probe found: the version's first line, or why the runtime cannot be used here. */
 export interface ProbeResult {
   version: string;
   usable: boolean;
   reason: string;
+  features: HandlerFeatures;
 }
+
+const NO_FEATURES: HandlerFeatures = { recursiveReadOnly: false, userNamespaces: false };
 
 export interface ProbeOptions {
   exits: ExitWatcher;
@@ -34,13 +39,31 @@ export async function probeRuntime(runtime: OciRuntime, options: ProbeOptions): 
       version: '',
       usable: false,
       reason: `${runtime.path} is not installed: apt install ${runtime.name}`,
+      features: NO_FEATURES,
     };
   }
   try {
-    const [version] = await Promise.all([versionOf(runtime, options.exits), tryCreate(runtime, options)]);
-    return { version, usable: true, reason: '' };
+    const [version, features] = await Promise.all([
+      versionOf(runtime, options.exits),
+      featuresOf(runtime, options),
+    ]);
+    return { version, usable: true, reason: '', features };
   } catch (error) {
-    return { version: '', usable: false, reason: explain(messageOf(error)) };
+    return { version: '', usable: false, reason: explain(messageOf(error)), features: NO_FEATURES };
+  }
+}
+
+/** A runtime that fails with the mount that shows its features is asked again without: it may do for pods that need none. */
+async function featuresOf(runtime: OciRuntime, options: ProbeOptions): Promise<HandlerFeatures> {
+  try {
+    let recursiveReadOnly = false;
+    await tryCreate(runtime, options, [RECURSIVE_PROBE_MOUNT], (pid) => {
+      recursiveReadOnly = madeRecursiveReadOnly(pid);
+    });
+    return { ...NO_FEATURES, recursiveReadOnly };
+  } catch {
+    await tryCreate(runtime, options, [], () => {});
+    return NO_FEATURES;
   }
 }
 
@@ -53,7 +76,13 @@ async function versionOf(runtime: OciRuntime, exits: ExitWatcher): Promise<strin
   return stdout.toString().split('\n', 1)[0]!.trim();
 }
 
-async function tryCreate(runtime: OciRuntime, options: ProbeOptions): Promise<void> {
+/** Creates and deletes a container with these mounts; `look` sees its first process in between. */
+async function tryCreate(
+  runtime: OciRuntime,
+  options: ProbeOptions,
+  mounts: OciMount[],
+  look: (pid: number) => void,
+): Promise<void> {
   const id = `probe-${runtime.name}-${process.pid}`;
   const bundle = join(options.scratch, id);
   try {
@@ -64,9 +93,10 @@ async function tryCreate(runtime: OciRuntime, options: ProbeOptions): Promise<vo
     writeFileSync(join(bundle, 'rootfs', 'none'), '');
     chmodSync(join(bundle, 'rootfs', 'none'), 0o755);
     const cgroupsPath = containerCgroup(options.cgroupDriver, options.cgroupParent, id);
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath)));
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath, mounts)));
     try {
       await runtime.create(id, bundle, join(bundle, 'pid'));
+      look(Number.parseInt(readFileSync(join(bundle, 'pid'), 'utf8'), 10));
     } finally {
       await runtime.delete(id, { force: true });
     }
@@ -75,7 +105,7 @@ async function tryCreate(runtime: OciRuntime, options: ProbeOptions): Promise<vo
   }
 }
 
-function probeSpec(cgroupsPath: string): Partial<OciSpec> {
+function probeSpec(cgroupsPath: string, mounts: OciMount[]): Partial<OciSpec> {
   return {
     ociVersion: '1.0.2',
     root: { path: 'rootfs', readonly: false },
@@ -87,7 +117,7 @@ function probeSpec(cgroupsPath: string): Partial<OciSpec> {
       cwd: '/',
       noNewPrivileges: true,
     } as unknown as OciSpec['process'],
-    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }],
+    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }, ...mounts],
     linux: {
       namespaces: [{ type: 'pid' }, { type: 'mount' }],
       cgroupsPath,

@@ -3,7 +3,7 @@ import { describe, it } from 'mocha';
 import { exitReason } from './container-exit.ts';
 import type { ContainerConfig } from './config.ts';
 import { Directory, newId } from './directory.ts';
-import { missingMountSource } from './mount-source.ts';
+import { missingMountSource } from './mount-sources.ts';
 import { lastRuntimeError } from './oci-runtime.ts';
 import { hasLabels } from './sandbox-view.ts';
 

@@ -98,6 +98,14 @@ export interface SandboxStats {
   containers: ContainerStats[];
 }
 
+/** What a handler can do on this kernel, as its probe saw it. */
+export interface HandlerFeatures {
+  /** Read-only mounts whose submounts are read-only too. */
+  recursiveReadOnly: boolean;
+  /** Pods with a user namespace, and mounts with mapped ids. */
+  userNamespaces: boolean;
+}
+
 /** A handler as found at start. */
 export interface HandlerStatus {
   name: string;
@@ -107,6 +115,7 @@ export interface HandlerStatus {
   /** Why it cannot be used here, and what to do. */
   reason: string;
   isDefault: boolean;
+  features: HandlerFeatures;
 }
 
 export type PodEventKind = 'created' | 'started' | 'stopped' | 'deleted';

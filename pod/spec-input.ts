@@ -2,8 +2,11 @@ import { hostname as nodeHostname } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import type { ImageRecord } from '../image/images.ts';
+import { mounts } from '../native/mount.ts';
 import { ociCgroupsPath } from './cgroup/paths.ts';
+import type { MountConfig } from './config.ts';
 import type { ContainerRecord } from './container.ts';
+import { checkPropagation } from './mount-sources.ts';
 import type { Parts } from './parts.ts';
 import { ownNamespaces, type Sandbox } from './sandbox.ts';
 import { cgroupParent, sandboxHostname } from './sandbox-release.ts';
@@ -22,12 +25,14 @@ export async function prepareSpec(
   sandbox: Sandbox,
   record: ContainerRecord,
   image: ImageRecord,
+  mountSources: ReadonlyMap<string, string>,
 ): Promise<SpecInput> {
   const { config } = record;
   const { security } = config;
   const rootfs = parts.paths.rootfs(record.id);
   const own = ownNamespaces(sandbox.record.config);
   const directory = parts.paths.sandbox(sandbox.id);
+  checkPropagations(config.mounts, mountSources);
   const localhost = security.seccomp?.type === 'localhost' ? security.seccomp.localhostRef : undefined;
   return {
     id: record.id,
@@ -61,8 +66,17 @@ export async function prepareSpec(
     devices: hostDevices(config),
     localhostSeccomp:
       localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
+    mountSources,
+    handler: parts.handlers.pick(record.handler).status.features,
     node: nodeFacts(),
   };
+}
+
+function checkPropagations(list: MountConfig[], sources: ReadonlyMap<string, string>): void {
+  const spreading = list.filter(({ propagation }) => propagation !== 'private');
+  if (spreading.length === 0) return;
+  const here = mounts();
+  for (const mount of spreading) checkPropagation(mount, sources.get(mount.hostPath) ?? mount.hostPath, here);
 }
 
 function namespacePaths(parts: Parts, sandbox: Sandbox, record: ContainerRecord): SpecInput['namespaces'] {

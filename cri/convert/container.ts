@@ -78,6 +78,8 @@ function mountFromWire(mount: wire.Mount, path: string): MountConfig {
   if (image !== undefined && mount.hostPath !== '') refuse(path, 'has both a hostPath and an image');
   if (mount.recursiveReadOnly && !mount.readonly)
     refuse(`${path}.recursiveReadOnly`, 'is set without readonly');
+  if (mount.recursiveReadOnly && mount.propagation !== 0)
+    refuse(`${path}.recursiveReadOnly`, 'is set with a propagation other than private');
   return {
     containerPath: absolute(mount.containerPath, `${path}.containerPath`),
     hostPath: image === undefined ? absolute(mount.hostPath, `${path}.hostPath`) : '',

@@ -1,12 +1,6 @@
-import type { HandlerStatus } from '../../pod/pods.ts';
+import type { HandlerFeatures, HandlerStatus } from '../../pod/pods.ts';
 import type { Rooms } from '../handler.ts';
 import type * as wire from '../proto/codec.js';
-
-/** What this build offers to pods with any handler; the kubelet asks before it schedules such pods. */
-const FEATURES: wire.Input<wire.RuntimeHandlerFeatures> = {
-  recursiveReadOnlyMounts: false,
-  userNamespaces: false,
-};
 
 /** The two conditions that the kubelet requires, each with a reason when it does not hold. */
 export function runtimeConditions({ pods, network }: Rooms): wire.Input<wire.RuntimeCondition>[] {
@@ -30,6 +24,13 @@ export function runtimeConditions({ pods, network }: Rooms): wire.Input<wire.Run
 /** One entry for each usable handler, and one with an empty name for the default. */
 export function runtimeHandlers(handlers: HandlerStatus[]): wire.Input<wire.RuntimeHandler>[] {
   const usable = handlers.filter((handler) => handler.usable);
-  const unnamed = usable.filter((handler) => handler.isDefault).map(() => ({ name: '', features: FEATURES }));
-  return [...unnamed, ...usable.map(({ name }) => ({ name, features: FEATURES }))];
+  const unnamed = usable
+    .filter((handler) => handler.isDefault)
+    .map(({ features }) => ({ name: '', features: featuresToWire(features) }));
+  return [...unnamed, ...usable.map(({ name, features }) => ({ name, features: featuresToWire(features) }))];
+}
+
+/** What the probe of the handler saw; the kubelet asks before it starts pods that need it. */
+function featuresToWire(features: HandlerFeatures): wire.Input<wire.RuntimeHandlerFeatures> {
+  return { recursiveReadOnlyMounts: features.recursiveReadOnly, userNamespaces: features.userNamespaces };
 }

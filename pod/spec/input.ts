@@ -62,5 +62,9 @@ export interface SpecInput {
   devices: GrantedDevice[];
   /** The profile that `seccomp.localhostRef` names, when one is named (`seccomp/localhost-profile.ts`). */
   localhostSeccomp?: OciSeccomp;
+  /** Where the sources of the caller's mounts lead, by the path in the request (`mount-sources.ts`). */
+  mountSources: ReadonlyMap<string, string>;
+  /** What the handler can do (`handler-features.ts`). */
+  handler: { recursiveReadOnly: boolean };
   node: NodeFacts;
 }

@@ -69,6 +69,21 @@ describe('mountsOf', () => {
     );
   });
 
+  it('makes mounts read-only together with what is mounted below them', () => {
+    const plan = planFor(mount({ readonly: true, recursiveReadOnly: true }));
+    const made = plan.mounts.find(({ destination }) => destination === '/data')!;
+    assert.deepEqual(made.options, ['rbind', 'rprivate', 'rro']);
+    assert.throws(() => planFor(mount({ recursiveReadOnly: true })), /readonly as well/);
+    const slave = mount({ readonly: true, recursiveReadOnly: true, propagation: 'host-to-container' });
+    assert.throws(() => planFor(slave), /private propagation/);
+  });
+
+  it('mounts what a source leads to', () => {
+    const input = { mountSources: new Map([['/srv/data', '/mnt/disk/data']]) };
+    const { mounts } = mountsOf(sampleInput({ container: { mounts: [mount({})] }, input }));
+    assert.equal(mounts.find(({ destination }) => destination === '/data')!.source, '/mnt/disk/data');
+  });
+
   it('writes to /sys for privileged containers only', () => {
     const options = (privileged: boolean): string[] =>
       mountsOf(sampleInput({ security: { privileged } })).mounts.find((m) => m.destination === '/sys')!
@@ -90,7 +105,9 @@ describe('mountsOf', () => {
   });
 
   it('says what it does not serve, with the name that the kubelet looks for', () => {
-    assert.throws(() => planFor(mount({ readonly: true, recursiveReadOnly: true })), /RROUnsupported/);
+    const recursive = mount({ readonly: true, recursiveReadOnly: true });
+    const unable = { container: { mounts: [recursive] }, input: { handler: { recursiveReadOnly: false } } };
+    assert.throws(() => mountsOf(sampleInput(unable)), /RROUnsupported/);
     assert.throws(() => planFor(mount({ uidMappings: [{ hostId: 1, containerId: 0, length: 1 }] })), {
       kind: 'unimplemented',
     });

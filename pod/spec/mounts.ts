@@ -15,12 +15,12 @@ export interface MountPlan {
  * that the caller brings its own for; then the pod's files and the caller's mounts, shallow paths before deep ones,
  * so that no mount hides another.
  *
- * Throws `invalid` for paths that cannot be mounted and `unimplemented` for what Berth does not serve (image volumes,
- * id-mapped mounts, recursive read-only).
+ * Throws `invalid` for paths that cannot be mounted and `unimplemented` for what the handler cannot do (recursive
+ * read-only) or Berth does not serve (id-mapped mounts).
  */
 export function mountsOf(input: SpecInput): MountPlan {
   const { container } = input;
-  const asked = container.mounts.map(callersMount);
+  const asked = container.mounts.map((mount) => callersMount(mount, input));
   const paths = new Set(asked.map((mount) => mount.destination));
   const binds = [...asked, ...podFiles(input).filter((mount) => !paths.has(mount.destination))];
   const taken = new Set(binds.map((mount) => mount.destination));
@@ -76,17 +76,13 @@ function podFiles(input: SpecInput): OciMount[] {
   return mounts;
 }
 
-function callersMount(mount: MountConfig): OciMount {
+function callersMount(mount: MountConfig, input: SpecInput): OciMount {
   const subject = `mount of ${JSON.stringify(mount.containerPath)}`;
   if (mount.image !== undefined && mount.image.image !== '')
     throw new Fault('unimplemented', 'Volumes made of an image are not served', { subject });
   if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0)
     throw new Fault('unimplemented', 'Mounts with mapped ids are not served', { subject });
-  if (mount.recursiveReadOnly)
-    // kubelet looks for the name in the text (cri-api, pkg/errors).
-    throw new Fault('unimplemented', 'RROUnsupported: recursive read-only mounts are not served', {
-      subject,
-    });
+  if (mount.recursiveReadOnly) checkRecursiveReadOnly(mount, input, subject);
   for (const path of [mount.containerPath, mount.hostPath]) {
     if (!path.startsWith('/') || path.includes('\0'))
       throw new Fault('invalid', `The path ${JSON.stringify(path)} is not an absolute path`, { subject });
@@ -97,9 +93,32 @@ function callersMount(mount: MountConfig): OciMount {
   return {
     destination,
     type: 'bind',
-    source: mount.hostPath,
-    options: ['rbind', PROPAGATION[mount.propagation], mount.readonly ? 'ro' : 'rw'],
+    source: input.mountSources.get(mount.hostPath) ?? mount.hostPath,
+    options: ['rbind', PROPAGATION[mount.propagation], accessOf(mount)],
   };
+}
+
+/** `rro` makes what is mounted below read-only as well (config.md, "Linux mount options"). */
+function accessOf(mount: MountConfig): string {
+  if (mount.recursiveReadOnly) return 'rro';
+  return mount.readonly ? 'ro' : 'rw';
+}
+
+/** What the CRI asks of a recursive read-only mount: that it is read-only, private, and that the handler can do it. */
+function checkRecursiveReadOnly(mount: MountConfig, input: SpecInput, subject: string): void {
+  if (!mount.readonly)
+    throw new Fault('invalid', 'A recursive read-only mount has to be readonly as well', { subject });
+  if (mount.propagation !== 'private')
+    throw new Fault('invalid', 'A recursive read-only mount has to have private propagation', { subject });
+  if (!input.handler.recursiveReadOnly)
+    // The kubelet looks for the name in the text (cri-api, pkg/errors).
+    throw new Fault(
+      'unimplemented',
+      'RROUnsupported: this handler cannot make mounts recursively read-only',
+      {
+        subject,
+      },
+    );
 }
 
 const PROPAGATION = {

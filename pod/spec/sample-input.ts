@@ -92,6 +92,8 @@ export function sampleInput(
       shm: '/run/berth/pods/s1/shm',
     },
     devices: [],
+    mountSources: new Map(),
+    handler: { recursiveReadOnly: true },
     ...changes.input,
     node: {
       arch: 'x64',

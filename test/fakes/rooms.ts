@@ -10,6 +10,8 @@ import type { InterfaceCounters } from '../../pod/stats/interfaces.ts';
 /** A moment with a part below the precision of a plain number. */
 export const CREATED_AT_NS = 1_790_000_000_123_456_789n;
 
+const FEATURES = { recursiveReadOnly: true, userNamespaces: false };
+
 const hex = (number: number): string => number.toString(16).padStart(64, '0');
 
 const LINE = { totalNs: 1000n, avg10: 0.5, avg60: 0.25, avg300: 0 };
@@ -199,9 +201,33 @@ export class FakePods implements Pods {
   events: Pods['events'] = (signal) => this.published.subscribe(signal);
 
   handlers: Pods['handlers'] = () => [
-    { name: 'crun', path: '/usr/bin/crun', version: '1.8', usable: true, reason: '', isDefault: true },
-    { name: 'runc', path: '/usr/bin/runc', version: '1.1', usable: true, reason: '', isDefault: false },
-    { name: 'kata', path: '', version: '', usable: false, reason: 'not found', isDefault: false },
+    {
+      name: 'crun',
+      path: '/usr/bin/crun',
+      version: '1.8',
+      usable: true,
+      reason: '',
+      isDefault: true,
+      features: FEATURES,
+    },
+    {
+      name: 'runc',
+      path: '/usr/bin/runc',
+      version: '1.1',
+      usable: true,
+      reason: '',
+      isDefault: false,
+      features: FEATURES,
+    },
+    {
+      name: 'kata',
+      path: '',
+      version: '',
+      usable: false,
+      reason: 'not found',
+      isDefault: false,
+      features: FEATURES,
+    },
   ];
 
   cgroupDriver: Pods['cgroupDriver'] = () => 'cgroupfs';

@@ -116,8 +116,8 @@ describe('bad input', () => {
     refuses('a NUL in the name of a variable', invalid(/./), env('A\0B', 'c'));
     refuses('an equals sign in the name of a variable', invalid(/./), env('A=B', 'c'));
     refuses('a NUL in a word of the command', invalid(/NUL/), { command: ['echo', 'a\0b'] });
-    refuses('a mount whose source is missing', invalid(/\/absent\/source/), {
-      mounts: [{ containerPath: '/x', hostPath: '/absent/source' }],
+    refuses('a mount whose source can neither be found nor made', invalid(/\/proc\/absent/), {
+      mounts: [{ containerPath: '/x', hostPath: '/proc/absent/source' }],
     });
     refuses('a mount at a relative path', invalid(/absolute/), {
       mounts: [{ containerPath: 'x', hostPath: '/tmp' }],
