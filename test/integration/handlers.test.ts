@@ -22,6 +22,17 @@ describe('runtime handlers', () => {
   });
 });
 
+describe('the features of runtime handlers', () => {
+  const suite = useNode({ image: false });
+
+  it('are what their probes saw: runc 1.1 knows recursive read-only mounts', async () => {
+    const { runtimeHandlers } = await suite.node.client.call('Status', {});
+    const found = Object.fromEntries(runtimeHandlers.map(({ name, features }) => [name, features]));
+    assert.equal(found['runc']?.recursiveReadOnlyMounts, true);
+    assert.deepEqual(found[''], found['crun'], 'the default has an entry without a name');
+  });
+});
+
 describe('runtime handlers on a node without crun and runc', () => {
   const absent = { path: '/absent/runtime' };
   const suite = useNode({
