@@ -45,6 +45,11 @@ export class ImageLibrary {
     return this.#front.address;
   }
 
+  /** The directory that all of its registries serve. */
+  get store(): string {
+    return this.#store;
+  }
+
   /** Changes one byte of a stored blob; its size stays, its digest does not. */
   damage(digest: string): void {
     const hex = digest.replace('sha256:', '');

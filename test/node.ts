@@ -224,9 +224,14 @@ export class TestNode implements NodeMarks {
     return this.#space.run(argv);
   }
 
+  /** The command line of `bin/berth` with the node's configuration. */
+  berthCommand(...argv: string[]): string[] {
+    return [join(REPOSITORY, 'bin/berth'), ...argv, '--config', this.configFile];
+  }
+
   /** Runs `bin/berth` in the node's namespaces with the node's configuration. */
   berth(...argv: string[]): Promise<string> {
-    return this.exec([join(REPOSITORY, 'bin/berth'), ...argv, '--config', this.configFile]);
+    return this.exec(this.berthCommand(...argv));
   }
 
   /**

@@ -33,8 +33,9 @@ export class PullBars {
   show(layers: PulledLayer[]): void {
     if (layers.length === 0) return;
     if (!this.#screen.isTTY) return this.#tell(layers);
-    const rows = Math.max(Math.min(this.#screen.rows - 2, MAX_ROWS), 1);
-    const lines = pullLines(layers, this.#screen.columns, rows, this.#now() - this.#begun);
+    // A terminal that nobody has told its size says 0.
+    const rows = Math.max(Math.min((this.#screen.rows || 24) - 2, MAX_ROWS), 1);
+    const lines = pullLines(layers, this.#screen.columns || 80, rows, this.#now() - this.#begun);
     const back = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`;
     const gone = '\x1b[K\n'.repeat(Math.max(0, this.#drawn - lines.length));
     const up = gone === '' ? '' : `\x1b[${this.#drawn - lines.length}A`;

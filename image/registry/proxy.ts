@@ -1,17 +1,24 @@
 import { BlockList, isIP } from 'node:net';
+import { Fault } from '../../ground/fault.ts';
 
 type Environment = Record<string, string | undefined>;
 
 /**
  * The proxy for `url` by HTTP_PROXY, HTTPS_PROXY and NO_PROXY, as programs of the Kubernetes world read them (Go,
  * golang.org/x/net/http/httpproxy): names in NO_PROXY cover their subdomains, addresses may be ranges, a port may
- * follow, `*` means all; loopback is never proxied. Undefined: the host is asked directly.
+ * follow, `*` means all; loopback is never proxied. Undefined: the host is asked directly. Throws
+ * Fault('precondition') when the variable names another kind of proxy.
  */
 export function proxyFor(url: URL, environment: Environment = process.env): string | undefined {
   const scheme = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
   const proxy = variable(environment, scheme);
   if (proxy === '' || bypasses(url, variable(environment, 'NO_PROXY'))) return undefined;
-  return proxy.includes('://') ? proxy : `http://${proxy}`;
+  const address = proxy.includes('://') ? proxy : `http://${proxy}`;
+  if (/^https?:$/.test(URL.parse(address)?.protocol ?? '')) return address;
+  // Its text can hold a password.
+  throw new Fault('precondition', `The variable ${scheme} names no http proxy`, {
+    hint: 'correct it in the environment of the daemon, or list the registry in NO_PROXY',
+  });
 }
 
 function variable(environment: Environment, name: string): string {
