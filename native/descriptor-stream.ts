@@ -28,8 +28,8 @@ export class DescriptorStream extends Duplex {
   readonly #fd: OwnedFd;
   readonly #look: Look;
   readonly #options: DescriptorStreamOptions;
+  /** The events that are waited for. */
   #wanted = 0;
-  #armed = true;
   #write: { chunk: Buffer; done: (error?: Error | null) => void } | undefined;
 
   /** Takes over the file descriptor. */
@@ -41,7 +41,6 @@ export class DescriptorStream extends Duplex {
     setNonBlocking(fd);
     this.#look = readiness.look(fd, 0, () => this.#ready());
     undo.move();
-    this.#armed = false;
   }
 
   /** The descriptor, for calls on it while the stream is open. */
@@ -67,14 +66,12 @@ export class DescriptorStream extends Duplex {
   }
 
   #want(event: number): void {
+    if (this.#wanted & event || this.destroyed) return;
     this.#wanted |= event;
-    if (this.#armed || this.destroyed) return;
-    this.#armed = true;
     this.#look.again(this.#wanted);
   }
 
   #ready(): void {
-    this.#armed = false;
     const wanted = this.#wanted;
     this.#wanted = 0;
     if (wanted & EPOLLOUT) this.#flush();

@@ -30,6 +30,18 @@ describe('descriptors that libuv has no handle for', () => {
     source.destroy();
   });
 
+  it('are written to while somebody waits to read from them', async () => {
+    const [near, far] = socketpair();
+    const [here, there] = [new DescriptorStream(readiness, near), new DescriptorStream(readiness, far)];
+    here.on('data', () => {});
+    const sent = Buffer.alloc(3_000_000, 'xyz');
+    here.write(sent, () => here.destroy());
+    const chunks: Buffer[] = [];
+    for await (const chunk of there as AsyncIterable<Buffer>) chunks.push(chunk);
+    assert.ok(Buffer.concat(chunks).equals(sent));
+    there.destroy();
+  });
+
   it('tell a terminal from what only looks like one', () => {
     const { master, slavePath } = openPty();
     const [read, write] = pipe2();

@@ -19,6 +19,7 @@ import { closeFd, pipe2 } from '../native/fd.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { devNullFd, spawn } from '../native/spawn.ts';
+import { connectPackets } from '../native/unix-socket.ts';
 import type { ExitRecord, Monitor, MonitorRequest, MonitorStart, ProcessMark } from './monitor.ts';
 import { descendants } from './process-tree.ts';
 
@@ -122,17 +123,8 @@ export class Conmon implements Monitor {
   }
 
   async reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void> {
-    let control: number;
-    try {
-      control = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
-    } catch (error) {
-      if (!isErrno(error, 'ENXIO', 'ENOENT')) throw error;
+    if (!control(bundle, '2 0 0')) {
       throw new Fault('precondition', 'The monitor of this container is gone, so its log cannot be reopened');
-    }
-    try {
-      writeSync(control, '2 0 0\n');
-    } finally {
-      closeSync(control);
     }
     const deadline = performance.now() + REOPEN_TIMEOUT_MS;
     while (!existsSync(logPath)) {
@@ -141,6 +133,14 @@ export class Conmon implements Monitor {
       }
       await sleep(REOPEN_POLL_MS, signal);
     }
+  }
+
+  attach(bundle: string): number {
+    return connectPackets(join(bundle, 'attach'));
+  }
+
+  resize(bundle: string, columns: number, rows: number): void {
+    control(bundle, `1 ${rows} ${columns}`);
   }
 
   #argv(request: MonitorRequest): string[] {
@@ -174,6 +174,23 @@ export class Conmon implements Monitor {
     for (const child of descendants(mark.pid)) killProcess(child.pid, child.startTime, SIG.SIGKILL);
     killProcess(mark.pid, mark.startTime, SIG.SIGKILL);
     await this.ended(mark);
+  }
+}
+
+/** Says a line to the monitor: 1 with rows and columns, 2 for the log. False when the monitor is gone. */
+function control(bundle: string, line: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENXIO', 'ENOENT')) return false;
+    throw error;
+  }
+  try {
+    writeSync(fd, `${line}\n`);
+    return true;
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Limit } from '../ground/limit.ts';
 import type { CgroupWrite } from './cgroup/limits.ts';
+import type { AttachHub } from './attach/hub.ts';
 import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
@@ -83,6 +84,10 @@ export class Container {
   layer: LayerWatch | undefined;
   /** Changes of its resources, one after the other. */
   readonly updates = new Limit(1);
+  /** Those that are attached to it. */
+  hub: AttachHub | undefined;
+  /** Somebody who was attached has closed its standard input, as far as this daemon knows. */
+  inputClosed = false;
   /** Running ExecSync calls, to count and to refuse after the end. */
   execs = 0;
 

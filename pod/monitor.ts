@@ -55,6 +55,14 @@ export interface Monitor {
   exitOf(id: string): ExitRecord | undefined;
   /** Forgets the exit record. */
   forget(id: string): void;
+  /**
+   * A connection to the container's standard streams, as a non-blocking socket of packets: what comes begins with a byte
+   * that names the stream (2 stdout, 3 stderr), what is sent is the container's input. The monitor waits for whoever
+   * does not read. Throws ENOENT, ECONNREFUSED when the monitor is gone.
+   */
+  attach(bundle: string): number;
+  /** Sets the size of the container's terminal. Nothing when the monitor is gone. */
+  resize(bundle: string, columns: number, rows: number): void;
   /** Makes the monitor open its log file anew. Resolves when the file is there. */
   reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void>;
 }

@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Clock } from '../ground/clock.ts';
-import { Fault } from '../ground/fault.ts';
 import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
@@ -13,6 +12,7 @@ import { bindMount, makePrivate, mounts } from '../native/mount.ts';
 import { setSubreaper } from '../native/namespaces.ts';
 import { findExecutable } from '../native/spawn.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import { attach } from './attach/attach.ts';
 import { createPodCgroup, removePodCgroup } from './cgroup/pod-cgroup.ts';
 import { Conmon } from './conmon.ts';
 import { checkContainerRecord, type Container } from './container.ts';
@@ -227,7 +227,10 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     listContainers: (filter = { labels: {} }) => listContainers(parts, filter),
     execSync: (id, command, timeout, signal) => execSync(parts, id, command, timeout, signal),
     exec: (id, request, signal) => exec(parts, id, request, signal),
-    attach: () => Promise.reject(new Fault('unimplemented', 'Attach is not served yet')),
+    attach: async (id, request, signal) => {
+      signal?.throwIfAborted();
+      return attach(parts, id, request);
+    },
     connect: (id, port, signal) => connectPort(parts, id, port, signal),
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
     updateContainer: (id, resources, annotations, signal) =>
@@ -268,6 +271,7 @@ function census(parts: Parts, options: OpenPodsOptions): Census {
 
 async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
   await parts.sessions.close();
+  for (const container of parts.containers.values()) container.hub?.close();
   clearInterval(reaper);
   parts.debts.close();
   const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));
