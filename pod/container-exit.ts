@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf } from '../ground/fault.ts';
 import { killProcess } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
-import { oomKills } from './cgroup/stats.ts';
+import { oomKills, oomPlace, type OomPlace } from './cgroup/oom.ts';
 import type { Container } from './container.ts';
 import { releaseRuntime } from './container-release.ts';
 import { announceContainer } from './events.ts';
@@ -51,12 +53,16 @@ async function endWithoutMonitor(parts: Parts, container: Container): Promise<Ex
 export function recordExit(parts: Parts, container: Container, exit: ExitRecord): void {
   const { record } = container;
   if (record.phase === 'exited') return;
-  const oom = (oomKills(record.cgroupPath) ?? 0) > 0;
+  const kills = oomKillsAtExit(parts, container);
+  const oom = kills > container.oomKillsAtStop;
   record.exitCode = exit.code;
   const started = record.startedAtNs !== 0n;
   if (record.startedAtNs === 0n) record.startedAtNs = record.createdAtNs;
   record.finishedAtNs = exit.atNs > record.startedAtNs ? exit.atNs : record.startedAtNs + 1n;
-  if (record.reason === '') record.reason = exitReason(exit.code, oom);
+  if (record.reason === '') {
+    record.reason = exitReason(exit.code, oom);
+    if (kills > 0) record.message ||= oomMessage(kills, record.cgroupPath);
+  }
   // It ended before the start had come to its commit: nobody has told of the start yet.
   const startUntold = record.phase === 'created' && started && record.reason !== 'StartError';
   record.phase = 'exited';
@@ -69,8 +75,30 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   });
 }
 
-/** The reason the kubelet shows for an exit code that a process ended with. */
+/** systemd removes a scope with its last process: then the file that the monitor has left says that there was a kill. */
+function oomKillsAtExit(parts: Parts, { record }: Container): number {
+  return oomKills(record.cgroupPath) ?? (existsSync(join(parts.paths.bundle(record.id), 'oom')) ? 1 : 0);
+}
+
+const OOM_PLACES: Record<OomPlace, string> = {
+  container: "the container's limit was met",
+  pod: "the limit of the pod's cgroup was met",
+  node: 'the node, or a cgroup above the pod, had no more',
+};
+
+function oomMessage(kills: number, cgroupPath: string): string {
+  const what = kills === 1 ? 'a process' : `${kills} processes`;
+  const place = oomPlace(cgroupPath);
+  const where = place === undefined ? '' : `: ${OOM_PLACES[place]}`;
+  return `The kernel ended ${what} of the container for want of memory${where}`;
+}
+
+/**
+ * The reason the kubelet shows for an exit code that a process ended with. `oom`: the kernel killed in the container
+ * for want of memory, and not before a stop that ended it. A first process that fails because a child of it was
+ * killed fails for that, as with the peers; one that ends well has lived with it.
+ */
 export function exitReason(code: number, oom: boolean): string {
-  if (oom && code === KILLED_EXIT_CODE) return 'OOMKilled';
-  return code === 0 ? 'Completed' : 'Error';
+  if (code === 0) return 'Completed';
+  return oom ? 'OOMKilled' : 'Error';
 }

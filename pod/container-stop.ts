@@ -4,6 +4,7 @@ import { waitOrAbort } from '../ground/wait.ts';
 import { killProcess } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { killCgroup } from './cgroup/kill.ts';
+import { oomKills } from './cgroup/oom.ts';
 import type { Container, StopInFlight } from './container.ts';
 import type { Parts } from './parts.ts';
 
@@ -32,6 +33,7 @@ export async function stopContainer(
 
 function beginStop(parts: Parts, container: Container, killAt: number): StopInFlight {
   let wake = (): void => {};
+  container.oomKillsAtStop = oomKills(container.record.cgroupPath) ?? 0;
   const stop: StopInFlight = {
     killAt,
     done: Promise.resolve(),

@@ -79,6 +79,8 @@ export class Container {
   stop: StopInFlight | undefined;
   /** What a command inside it is made from, read once for the first exec. */
   template: CommandTemplate | undefined;
+  /** Processes that the kernel had killed for want of memory when it was told to stop: they did not end it. */
+  oomKillsAtStop = 0;
   /** What statistics remember of earlier ones. */
   cpu: CpuRate | undefined;
   layer: LayerWatch | undefined;

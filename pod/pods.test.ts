@@ -33,7 +33,8 @@ describe('exitReason', () => {
     [7, false, 'Error'],
     [137, false, 'Error'],
     [137, true, 'OOMKilled'],
-    [1, true, 'Error'],
+    [1, true, 'OOMKilled'],
+    [0, true, 'Completed'],
     [255, false, 'Error'],
   ] as const) {
     it(`${code}${oom ? ' with an OOM kill' : ''} is ${reason}`, () =>

@@ -12,7 +12,8 @@ import {
   removePodCgroup,
 } from './pod-cgroup.ts';
 import { processesBelow } from './processes.ts';
-import { cgroupStats, oomKills, taskCount } from './stats.ts';
+import { oomKills } from './oom.ts';
+import { cgroupStats, taskCount } from './stats.ts';
 
 const TOP = `/berth-test-${process.pid}`;
 

@@ -40,16 +40,6 @@ export function taskCount(path: string, hierarchy: CgroupHierarchy = nodeHierarc
   return readNumber(controllerDirectory(hierarchy, 'pids', path), 'pids.current');
 }
 
-/** How often the kernel killed a process of this cgroup for want of memory; undefined when the cgroup is gone. */
-export function oomKills(path: string, hierarchy: CgroupHierarchy = nodeHierarchy()): number | undefined {
-  const directory = controllerDirectory(hierarchy, 'memory', path);
-  if (directory === undefined) return undefined;
-  // v1 counts the victims of this cgroup, whoever's limit was met; v2 those of the cgroups below as well.
-  const file = hierarchy.version === 2 ? 'memory.events' : 'memory.oom_control';
-  const count = readTable(directory, file)?.get('oom_kill');
-  return count === undefined ? undefined : Number(count);
-}
-
 function statsV1(
   directory: (controller: string) => string | undefined,
   hybrid: string | undefined,

@@ -8,7 +8,8 @@ import type { CgroupHierarchy } from './hierarchy.ts';
 import { cgroupProcesses, killCgroup, removeCgroup } from './kill.ts';
 import { inCgroup } from './membership.ts';
 import { joinPodCgroup, makePodCgroup, planPodCgroup, removePodCgroup } from './pod-cgroup.ts';
-import { cgroupStats, oomKills, taskCount } from './stats.ts';
+import { oomKills, oomPlace } from './oom.ts';
+import { cgroupStats, taskCount } from './stats.ts';
 
 const TOP = `/berth-test-v2-${process.pid}`;
 
@@ -96,6 +97,16 @@ describe('numbers of a v2 cgroup', () => {
       const { swap, pressure } = cgroupStats('/pod', hierarchy)!;
       assert.deepEqual([swap, pressure], [undefined, undefined]);
       assert.equal(oomKills('/pod', hierarchy), 2);
+      mkdirSync(join(tree, 'pod/c'));
+      const local = (directory: string, oom: number): void =>
+        writeFileSync(join(tree, directory, 'memory.events.local'), `max 5\noom ${oom}\noom_kill 0\n`);
+      local('pod', 0);
+      local('pod/c', 0);
+      assert.equal(oomPlace('/pod/c', hierarchy), 'node');
+      local('pod', 1);
+      assert.equal(oomPlace('/pod/c', hierarchy), 'pod');
+      local('pod/c', 1);
+      assert.equal(oomPlace('/pod/c', hierarchy), 'container');
       writeFileSync(join(tree, 'pod', 'memory.max'), 'max\n');
       assert.equal(cgroupStats('/pod', hierarchy)!.memoryAvailableBytes, undefined);
       assert.equal(cgroupStats('/gone', hierarchy), undefined);
