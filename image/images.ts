@@ -88,6 +88,13 @@ export interface FilesystemUsage {
 export interface Snapshotter {
   /** Makes the directories of snapshot `id` above `layers` (chain ids). Nothing is mounted yet. */
   prepare(id: string, layers: string[]): void;
+  /** Makes a snapshot that shows `layers` and takes no changes. Nothing is mounted yet. */
+  prepareView(id: string, layers: string[]): void;
+  /**
+   * Makes an empty directory (mode 0755) beside the writable one of snapshot `id`, and goes away with it: for data that
+   * is no part of the root file system. Its absolute path.
+   */
+  volume(id: string, name: string): string;
   /** Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). */
   mount(id: string, target: string): void;
   /** Detaches `target`; no error when nothing is mounted there. */

@@ -13,6 +13,8 @@ import type { Trash } from './trash.ts';
 /** A snapshot as the record store keeps it under its id. */
 export interface SnapshotRecord {
   layers: string[];
+  /** It only shows its layers. */
+  view?: boolean;
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
@@ -56,14 +58,33 @@ export class OverlaySnapshots implements Snapshotter {
   }
 
   prepare(id: string, layers: string[]): void {
+    this.#prepare(id, { layers });
+  }
+
+  prepareView(id: string, layers: string[]): void {
+    this.#prepare(id, { layers, view: true });
+  }
+
+  volume(id: string, name: string): string {
+    if (!this.#records.has(id)) throw new Fault('not-found', `The snapshot ${id} is not there`);
+    if (!ID.test(name)) throw new Fault('invalid', `${JSON.stringify(name)} is no name of a volume`);
+    const directory = join(this.#directory, id, 'volumes', name);
+    mkdirSync(join(this.#directory, id, 'volumes'), { recursive: true, mode: 0o711 });
+    mkdirSync(directory);
+    chmodSync(directory, 0o755);
+    return directory;
+  }
+
+  #prepare(id: string, record: SnapshotRecord): void {
+    const { layers, view } = record;
     if (!ID.test(id)) throw new Fault('invalid', `${JSON.stringify(id)} is no id of a snapshot`);
     if (this.#records.has(id)) throw new Fault('exists', `The snapshot ${id} is already there`);
     for (const layer of layers) this.#layers.directory(layer);
-    const record = { layers };
     this.#table.put(id, record);
     this.#records.set(id, record);
     try {
-      this.#makeDirectories(id, layers);
+      if (view === true) mkdirSync(join(this.#directory, id), { mode: 0o700 });
+      else this.#makeDirectories(id, layers);
     } catch (error) {
       this.remove(id);
       throw error;
@@ -86,12 +107,16 @@ export class OverlaySnapshots implements Snapshotter {
   mount(id: string, target: string): void {
     const record = this.#records.get(id);
     if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
-    const place = join(this.#directory, id);
-    const work = join(place, 'work');
-    rmSync(join(work, 'work/incompat'), { recursive: true, force: true });
     // Topmost first; overlayfs refuses a directory twice, and only its topmost appearance has an effect.
     const lower = new Set(record.layers.toReversed().map((layer) => this.#layers.directory(layer)));
     if (lower.size === 0) lower.add(this.#empty);
+    if (record.view === true) {
+      mountOverlay({ lower: [...lower], target, readonly: true });
+      return;
+    }
+    const place = join(this.#directory, id);
+    const work = join(place, 'work');
+    rmSync(join(work, 'work/incompat'), { recursive: true, force: true });
     mountOverlay({ lower: [...lower], upper: join(place, 'fs'), work, target, options: { volatile: '' } });
   }
 

@@ -103,6 +103,8 @@ export interface ImageSpec {
   annotations: Record<string, string>;
   userSpecifiedImage: string;
   runtimeHandler: string;
+  /** In a status: what the image was found to be, by digest. */
+  imageRef?: string;
 }
 
 export type MountPropagation = 'private' | 'host-to-container' | 'bidirectional';

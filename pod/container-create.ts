@@ -10,9 +10,11 @@ import { Container, containerName, type ContainerRecord } from './container.ts';
 import { watchContainer } from './container-exit.ts';
 import { forgetContainer, releaseContainer } from './container-release.ts';
 import { removeContainer } from './container-remove.ts';
+import { makeAnonymousVolumes } from './anonymous-volumes.ts';
 import { newId, shortId } from './directory.ts';
 import { announceContainer } from './events.ts';
 import type { Handler } from './handlers.ts';
+import { hasImageVolumes, mountImageVolumes } from './image-volumes.ts';
 import { makeLogDirectory, removeEmptyLog, resolveLogPath } from './log-path.ts';
 import { missingProgram } from './missing-program.ts';
 import type { MonitorStart } from './monitor.ts';
@@ -160,15 +162,23 @@ async function buildContainer(
   sources.catch(() => {
     // The spec stage tells of it.
   });
-  await at.stage('snapshot', () => {
+  const volumes = await at.stage('snapshot', async () => {
     parts.images.snapshots.prepare(id, image.layers);
     parts.images.snapshots.mount(id, parts.paths.rootfs(id));
+    const imageVolumes = hasImageVolumes(config)
+      ? mountImageVolumes(parts, record)
+      : new Map<string, string>();
+    const anonymousVolumes = await makeAnonymousVolumes(parts, record, image.config, signal);
+    return { imageVolumes, anonymousVolumes };
   });
   await at.stage('spec', async () => {
     const stop = resolveStopSignal(config.stopSignal, image.config.stopSignal);
     record.stopSignal = stop;
     record.stopSignalName = signalName(stop);
-    const input = await prepareSpec(parts, sandbox, record, image, await sources);
+    const input = await prepareSpec(parts, sandbox, record, image, {
+      mountSources: await sources,
+      ...volumes,
+    });
     const { spec, notes } = generateSpec(input);
     record.user = {
       uid: input.user.uid,

@@ -3,6 +3,7 @@ import { isErrno } from '../native/errno.ts';
 import { processAlive } from '../native/pidfd.ts';
 import { killCgroup } from './cgroup/kill.ts';
 import type { Container } from './container.ts';
+import { releaseImageVolumes } from './image-volumes.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -48,6 +49,7 @@ function releaseRootfs(parts: Parts, id: string): void {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
+  releaseImageVolumes(parts, id);
   rmSync(parts.paths.bundle(id), { recursive: true, force: true });
   parts.images.snapshots.remove(id);
   parts.images.release(id);

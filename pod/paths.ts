@@ -8,6 +8,7 @@ import { join } from 'node:path';
  * state/sandboxes/<id>/{resolv.conf,hostname,hosts,shm}   one sandbox
  * state/netns/<id>                                         pin of its network namespace
  * state/containers/<id>/{config.json,rootfs,ctl,attach}    one container: the OCI bundle, the monitor's sockets
+ * state/containers/<id>/volumes/<n>                        images mounted as volumes
  * state/pauses/<id>/                                      bundle of a sandbox that the OCI runtime made
  * state/exits/<id>                                         exit code, written by the monitor
  * state/consoles/<number>                                  where the OCI runtime sends terminals to
@@ -53,6 +54,11 @@ export class PodPaths {
 
   rootfs(containerId: string): string {
     return join(this.containers, containerId, 'rootfs');
+  }
+
+  /** Mount points of a container's image volumes. */
+  volumes(containerId: string): string {
+    return join(this.containers, containerId, 'volumes');
   }
 
   exit(containerId: string): string {

@@ -10,6 +10,7 @@ import { Container, type ContainerRecord } from './container.ts';
 import { recordExit, watchContainer } from './container-exit.ts';
 import { CONTAINER_DEBTS, forgetContainer, releaseContainer, releaseRuntime } from './container-release.ts';
 import { undoUpdate } from './container-update.ts';
+import { ownerOfSnapshot } from './image-volumes.ts';
 import type { Parts } from './parts.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { killNamed } from './process-scan.ts';
@@ -189,7 +190,7 @@ function findOrphans(parts: Parts, known: Set<string>): string[] {
   for (const directory of directories) mkdirSync(directory, { recursive: true, mode: 0o711 });
   const found = new Set([
     ...directories.flatMap((directory) => readdirSync(directory)),
-    ...parts.images.snapshots.list(),
+    ...parts.images.snapshots.list().map(ownerOfSnapshot),
   ]);
   return [...found].filter(
     (id) =>

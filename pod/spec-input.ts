@@ -25,14 +25,14 @@ export async function prepareSpec(
   sandbox: Sandbox,
   record: ContainerRecord,
   image: ImageRecord,
-  mountSources: ReadonlyMap<string, string>,
+  found: Pick<SpecInput, 'mountSources' | 'imageVolumes' | 'anonymousVolumes'>,
 ): Promise<SpecInput> {
   const { config } = record;
   const { security } = config;
   const rootfs = parts.paths.rootfs(record.id);
   const own = ownNamespaces(sandbox.record.config);
   const directory = parts.paths.sandbox(sandbox.id);
-  checkPropagations(config.mounts, mountSources);
+  checkPropagations(config.mounts, found.mountSources);
   const localhost = security.seccomp?.type === 'localhost' ? security.seccomp.localhostRef : undefined;
   return {
     id: record.id,
@@ -66,7 +66,7 @@ export async function prepareSpec(
     devices: hostDevices(config),
     localhostSeccomp:
       localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
-    mountSources,
+    ...found,
     handler: parts.handlers.pick(record.handler).status.features,
     node: nodeFacts(),
   };

@@ -64,6 +64,10 @@ export interface SpecInput {
   localhostSeccomp?: OciSeccomp;
   /** Where the sources of the caller's mounts lead, by the path in the request (`mount-sources.ts`). */
   mountSources: ReadonlyMap<string, string>;
+  /** Sources of the mounts that are made of images, by their path in the container (`image-volumes.ts`). */
+  imageVolumes: ReadonlyMap<string, string>;
+  /** The image's own volumes (`anonymous-volumes.ts`). */
+  anonymousVolumes: readonly { destination: string; source: string }[];
   /** What the handler can do (`handler-features.ts`). */
   handler: { recursiveReadOnly: boolean };
   node: NodeFacts;

@@ -111,7 +111,32 @@ describe('mountsOf', () => {
     assert.throws(() => planFor(mount({ uidMappings: [{ hostId: 1, containerId: 0, length: 1 }] })), {
       kind: 'unimplemented',
     });
+  });
+
+  it('mounts volumes made of images read-only, and volumes that the image declares for writing', () => {
     const image = { image: 'x', annotations: {}, userSpecifiedImage: 'x', runtimeHandler: '' };
-    assert.throws(() => planFor(mount({ hostPath: '', image })), { kind: 'unimplemented' });
+    const volume = (changes: Partial<MountConfig> = {}): ReturnType<typeof sampleInput> =>
+      sampleInput({
+        container: { mounts: [mount({ hostPath: '', image, ...changes })] },
+        input: {
+          imageVolumes: new Map([['/data', '/run/volumes/0/sub']]),
+          anonymousVolumes: [{ destination: '/data/own', source: '/lib/snapshots/c1/volumes/0' }],
+        },
+      });
+    const made = (destination: string): unknown =>
+      mountsOf(volume()).mounts.find((one) => one.destination === destination);
+    assert.deepEqual(made('/data'), {
+      destination: '/data',
+      type: 'bind',
+      source: '/run/volumes/0/sub',
+      options: ['rbind', 'rprivate', 'nosuid', 'nodev', 'ro'],
+    });
+    assert.deepEqual(made('/data/own'), {
+      destination: '/data/own',
+      type: 'bind',
+      source: '/lib/snapshots/c1/volumes/0',
+      options: ['rbind', 'rprivate', 'rw'],
+    });
+    assert.throws(() => mountsOf(volume({ propagation: 'bidirectional' })), { kind: 'invalid' });
   });
 });

@@ -20,7 +20,10 @@ export interface MountPlan {
  */
 export function mountsOf(input: SpecInput): MountPlan {
   const { container } = input;
-  const asked = container.mounts.map((mount) => callersMount(mount, input));
+  const asked = [
+    ...container.mounts.map((mount) => callersMount(mount, input)),
+    ...input.anonymousVolumes.map(anonymousMount),
+  ];
   const paths = new Set(asked.map((mount) => mount.destination));
   const binds = [...asked, ...podFiles(input).filter((mount) => !paths.has(mount.destination))];
   const taken = new Set(binds.map((mount) => mount.destination));
@@ -78,12 +81,11 @@ function podFiles(input: SpecInput): OciMount[] {
 
 function callersMount(mount: MountConfig, input: SpecInput): OciMount {
   const subject = `mount of ${JSON.stringify(mount.containerPath)}`;
-  if (mount.image !== undefined && mount.image.image !== '')
-    throw new Fault('unimplemented', 'Volumes made of an image are not served', { subject });
   if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0)
     throw new Fault('unimplemented', 'Mounts with mapped ids are not served', { subject });
-  if (mount.recursiveReadOnly) checkRecursiveReadOnly(mount, input, subject);
-  for (const path of [mount.containerPath, mount.hostPath]) {
+  if (mount.recursiveReadOnly && mount.image === undefined) checkRecursiveReadOnly(mount, input, subject);
+  const source = sourceOf(mount, input, subject);
+  for (const path of [mount.containerPath, source]) {
     if (!path.startsWith('/') || path.includes('\0'))
       throw new Fault('invalid', `The path ${JSON.stringify(path)} is not an absolute path`, { subject });
   }
@@ -93,9 +95,28 @@ function callersMount(mount: MountConfig, input: SpecInput): OciMount {
   return {
     destination,
     type: 'bind',
-    source: input.mountSources.get(mount.hostPath) ?? mount.hostPath,
-    options: ['rbind', PROPAGATION[mount.propagation], accessOf(mount)],
+    source,
+    options:
+      mount.image === undefined
+        ? ['rbind', PROPAGATION[mount.propagation], accessOf(mount)]
+        : ['rbind', 'rprivate', 'nosuid', 'nodev', 'ro'],
   };
+}
+
+/** An image has one tree without mounts below it: read-only is recursively read-only there, whatever the handler. */
+function sourceOf(mount: MountConfig, input: SpecInput, subject: string): string {
+  if (mount.image === undefined) return input.mountSources.get(mount.hostPath) ?? mount.hostPath;
+  if (mount.propagation !== 'private')
+    throw new Fault('invalid', 'A volume made of an image has to have private propagation', { subject });
+  const source = input.imageVolumes.get(mount.containerPath);
+  if (source === undefined)
+    throw new Fault('internal', 'The image of this volume was not mounted', { subject });
+  return source;
+}
+
+/** Writable even below a read-only root, as with containerd: that is what images declare volumes for. */
+function anonymousMount({ destination, source }: { destination: string; source: string }): OciMount {
+  return { destination, type: 'bind', source, options: ['rbind', 'rprivate', 'rw'] };
 }
 
 /** `rro` makes what is mounted below read-only as well (config.md, "Linux mount options"). */

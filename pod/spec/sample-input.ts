@@ -93,6 +93,8 @@ export function sampleInput(
     },
     devices: [],
     mountSources: new Map(),
+    imageVolumes: new Map(),
+    anonymousVolumes: [],
     handler: { recursiveReadOnly: true },
     ...changes.input,
     node: {
