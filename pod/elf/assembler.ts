@@ -115,6 +115,11 @@ export class Assembler {
     this.#word(value, false);
   }
 
+  /** Compares the low halves of two of the first eight registers. */
+  compareRegisters(one: Register, other: Register): void {
+    this.#emit(0x39, 0xc0 | (REGISTER[other] << 3) | REGISTER[one]);
+  }
+
   testEax(): void {
     this.#emit(0x85, 0xc0);
   }

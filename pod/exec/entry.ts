@@ -6,15 +6,17 @@ import { controllerDirectory, cgroupDirectories, nodeHierarchy } from '../cgroup
 import { CAPABILITIES } from '../spec/capabilities.ts';
 import type { OciCapabilities, OciProcess } from '../spec/oci-spec.ts';
 import { CallList } from './call-list.ts';
-import { REPORT_FD } from './interpreter.ts';
+import { PIDS_FD, REPORT_FD, STATUS_FD } from './interpreter.ts';
 
 /**
- * The entry: the program that takes a command into a running container. It is two processes after each other:
+ * The entry: the program that takes a command into a running container. It is three processes after each other, of
+ * which the second stays as long as anything lives that came from the command:
  *
  * ```
  * outer (born beside the daemon): undumpable -> own session keyring -> oom_score_adj -> the container's cgroup
  *        -> all of the container's namespaces at once -> let go of everything -> fork a sibling, report its pid, end
- * inner (born in the container): pids cgroup -> nothing open but the standard streams and the report
+ * supervisor (born in the container, without power or files): waits for all that comes from its child, the inner
+ * inner: pids cgroup -> nothing open but the standard streams and the report
  *        -> session, terminal, cwd, umask, groups -> bounding set, user, capabilities -> wait until the daemon watches
  *        -> system call filter -> execve
  * ```
@@ -51,7 +53,7 @@ export interface EntryOrder {
 }
 
 /** File descriptors that the entry is started with; 0 to 2 are the command's own. */
-export const ENTRY_FD = { report: REPORT_FD, program: 4, container: 5 } as const;
+export const ENTRY_FD = { report: REPORT_FD, program: 4, container: 5, status: STATUS_FD } as const;
 
 /** Numbers of x86-64, from asm/unistd_64.h. */
 const SYS = {
@@ -83,6 +85,7 @@ const PR = {
   SET_DUMPABLE: 4,
   SET_KEEPCAPS: 8,
   SET_NAME: 15,
+  SET_CHILD_SUBREAPER: 36,
   CAPBSET_DROP: 24,
   SET_NO_NEW_PRIVS: 38,
   CAP_AMBIENT: 47,
@@ -102,9 +105,6 @@ const CLONE_PARENT = 0x8000;
 const INSTRUCTION_SIZE = 8;
 const UMASK = 0o022;
 const EVERYTHING = 0xffffffff;
-
-/** The file descriptor that the next open gives: the kernel takes the lowest free one (open(2)). */
-const PIDS_FD = 6;
 
 const ALL_NAMESPACES =
   CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID | CLONE.NEWNET;
@@ -140,6 +140,7 @@ function outside(list: CallList, { process, cgroupPath, containerId }: EntryOrde
   const hierarchy = nodeHierarchy();
   const pids = controllerDirectory(hierarchy, 'pids', cgroupPath);
   const self = list.text('0');
+  // The kernel takes the lowest free number for what is opened (open(2)).
   let file = PIDS_FD;
   if (pids !== undefined) {
     // Used after the fork: a container that is at its limit can then still be looked into, as a process may be moved
@@ -166,6 +167,11 @@ function enter(list: CallList, { cgroupPath }: EntryOrder): void {
   list.add('must', 'close a file', SYS.close, ENTRY_FD.program);
   // A sibling: the daemon is the parent that waits for it.
   list.add('fork', 'fork', SYS.clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  // Whatever comes from the command stays below the supervisor, and leaves no zombie to a first process that waits
+  // for nobody. It has no power any more and no files, and is undumpable as the rest.
+  list.add('must', 'adopt orphans', SYS.prctl, PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  list.add('must', 'leave the session', SYS.setsid);
+  list.add('supervise', 'fork', SYS.clone, SIGCHLD, 0, 0, 0, 0);
   if (controllerDirectory(nodeHierarchy(), 'pids', cgroupPath) !== undefined)
     list.add('must', 'join its pids cgroup', SYS.write, PIDS_FD, list.text('0'), 1);
   list.add('must', 'close all files', SYS.close_range, ENTRY_FD.report + 1, EVERYTHING, 0);

@@ -11,6 +11,8 @@ import type { Call, CallKind } from './call.ts';
  *                          must: next, unless it failed
  *                          gate: next, when it has read a byte; end with code 1 when nobody is there to send one
  *                          fork: the child goes on with `next`; the parent reports the child's pid and ends with code 0
+ *                          supervise: the child goes on with `next`; the parent gives up all that it has and waits for
+ *                                every process that comes from the child, to the last; it reports how the child ended
  *                          exec: does not come back, or: next, when the file is not there or may not be executed
  * any other failure: report its place in the list and the error, end with code 1
  * ```
@@ -21,6 +23,12 @@ import type { Call, CallKind } from './call.ts';
 /** File descriptor that reports go to, and that a gate reads from. */
 export const REPORT_FD = 3;
 
+/** File descriptor to which a supervisor writes its child's wait status (wait(2)), in eight bytes. */
+export const STATUS_FD = 6;
+
+/** Where a supervisor finds the cgroup file that moves it into the pids cgroup; nothing, where there is none. */
+export const PIDS_FD = 7;
+
 /** Bytes of a report: two 64-bit words, of which only the low halves count (`readReport`). */
 export const REPORT_SIZE = 16;
 
@@ -28,9 +36,12 @@ export const REPORT_SIZE = 16;
 export type Report = { kind: 'forked'; pid: number } | { kind: 'failed'; call: number; errno: number };
 
 const CALL_SIZE = 32;
-const KIND: Record<CallKind, number> = { try: 0, must: 1, gate: 2, fork: 3, exec: 4 };
+const KIND: Record<CallKind, number> = { try: 0, must: 1, gate: 2, fork: 3, exec: 4, supervise: 5 };
 const NO_CALL = 0xffffffff;
-const SYS = { write: 1, exit_group: 231 };
+const SYS = { write: 1, close: 3, wait4: 61, capset: 126, exit_group: 231, close_range: 436 };
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+const EVERYTHING = 0xffffffff;
+const ANY_CHILD = 0xffffffff;
 const ENOENT = 2;
 const EACCES = 13;
 const ENOTDIR = 20;
@@ -87,7 +98,7 @@ function assemble(): Buffer {
   asm.label('call');
   asm.enterKernel();
   asm.loadBehindRbx('rcx', -CALL_SIZE);
-  for (const kind of ['try', 'must', 'gate', 'fork'] as const) {
+  for (const kind of ['try', 'must', 'gate', 'fork', 'supervise'] as const) {
     asm.compare('rcx', KIND[kind]);
     asm.jumpIf('zero', kind === 'try' ? 'next' : kind);
   }
@@ -126,12 +137,45 @@ function assemble(): Buffer {
   report(asm, 'rbp');
   asm.syscall(SYS.exit_group, 0);
 
+  supervise(asm);
+
   asm.label('fail');
   report(asm, 'rbx');
   asm.syscall(SYS.exit_group, 1);
 
+  asm.data('self', Buffer.from('0'));
+  asm.data('capability header', Buffer.from(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer));
+  asm.data('no capabilities', Buffer.alloc(24));
   asm.data('list');
   return asm.assemble();
+}
+
+/** The parent's half of `supervise`: its answer from clone(2) is in rax. */
+function supervise(asm: Assembler): void {
+  asm.label('supervise');
+  asm.testEax();
+  asm.jumpIf('zero', 'next');
+  asm.jumpIf('negative', 'fail');
+  asm.copy('rbx', 'rax');
+  asm.syscall(SYS.write, PIDS_FD, { label: 'self' }, 1);
+  asm.syscall(SYS.close_range, 0, STATUS_FD - 1, 0);
+  asm.syscall(SYS.close_range, STATUS_FD + 1, EVERYTHING, 0);
+  asm.syscall(SYS.capset, { label: 'capability header' }, { label: 'no capabilities' });
+  // Room for a status: the program's own memory is read-only.
+  asm.push('rax');
+  asm.label('wait');
+  asm.moveStackPointerToRsi();
+  asm.syscall(SYS.wait4, ANY_CHILD, 'rsi', 0, 0);
+  asm.testEax();
+  asm.jumpIf('negative', 'none left');
+  asm.compareRegisters('rax', 'rbx');
+  asm.jumpIf('notZero', 'wait');
+  asm.moveStackPointerToRsi();
+  asm.syscall(SYS.write, STATUS_FD, 'rsi', 8);
+  asm.syscall(SYS.close, STATUS_FD);
+  asm.jump('wait');
+  asm.label('none left');
+  asm.syscall(SYS.exit_group, 0);
 }
 
 /** Reports `place` (rbp is zero before the first exec) and the value in rax. */

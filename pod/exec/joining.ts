@@ -1,5 +1,5 @@
 import { Fault } from '../../ground/fault.ts';
-import { OwnedFd, sealedProgram, socketpair } from '../../native/fd.ts';
+import { OwnedFd, pipe2, sealedProgram, socketpair } from '../../native/fd.ts';
 import type { ExitStatus, ExitWatcher } from '../../native/exits.ts';
 import { pidfdOpen, processStartTime } from '../../native/pidfd.ts';
 import type { Started } from '../../native/run.ts';
@@ -9,8 +9,9 @@ import type { ProcessMark } from '../monitor.ts';
 import type { CallList } from './call-list.ts';
 import { ENTRY_FD, entryCalls, type EntryOrder } from './entry.ts';
 import { readReport } from './interpreter.ts';
-import { killCommand } from './kill-command.ts';
+import { killSupervised } from './kill-command.ts';
 import { ReportSocket } from './report.ts';
+import { StatusPipe } from './status-pipe.ts';
 
 /** Why a command did not run. */
 export interface EntryFailure {
@@ -26,9 +27,11 @@ export interface EntryFailure {
  * A command on its way into a container (`entry.ts`):
  *
  * ```
- * spawn entry ──► outer ──► reports the inner's pid ──► daemon watches it, opens the gate ──► command ──► exit
- *                   └ fails: reports, ends                └ fails: reports, ends
+ * spawn entry ──► outer ──► reports the supervisor's pid ──► daemon watches it, opens the gate ──► command ──► exit
+ *                   └ fails: reports, ends                     └ fails: reports, ends
  * ```
+ *
+ * The supervisor says how the command ended, and stays as long as anything lives that came from it.
  *
  * The gate is there so that the command's exit status cannot be lost: an unwatched child would be reaped as an orphan.
  * When the daemon ends before that, the gate is closed and no command runs that nobody waits for.
@@ -44,7 +47,8 @@ export class Joining implements Started {
   readonly #cgroupPath: string;
   readonly #entry: number;
   readonly #report: ReportSocket;
-  #command: { pid: number; exited: Promise<ExitStatus> } | undefined;
+  readonly #status: StatusPipe;
+  #command: { supervisor: ProcessMark; exited: Promise<ExitStatus> } | undefined;
 
   /**
    * Starts the entry, synchronously in some 0.4 ms. Throws Fault `precondition` when the container's process is gone,
@@ -62,17 +66,21 @@ export class Joining implements Started {
     using container = openProcess(init);
     using program = new OwnedFd(sealedProgram('berth-exec', this.#list.program()));
     const [ours, theirs] = socketpair();
+    const [statusIn, statusOut] = pipe2();
     using undo = new DisposableStack();
     undo.use(new OwnedFd(ours));
+    undo.use(new OwnedFd(statusIn));
+    using status = new OwnedFd(statusOut);
     using report = new OwnedFd(theirs);
     this.#entry = spawn({
       path: `/proc/self/fd/${ENTRY_FD.program}`,
       argv: ['berth-exec'],
       env: [],
-      fds: [...streams, report.fd, program.fd, container.fd],
+      fds: [...streams, report.fd, program.fd, container.fd, status.fd],
       setpgroup: true,
     });
     undo.move();
+    this.#status = new StatusPipe(statusIn);
     this.#report = new ReportSocket(ours, (bytes) => this.#hear(bytes));
     this.begun = this.#report.ended;
     this.exited = this.#wait();
@@ -80,7 +88,7 @@ export class Joining implements Started {
 
   kill(): void {
     this.#report.drain();
-    if (this.#command !== undefined) return killCommand(this.#command.pid, this.#cgroupPath);
+    if (this.#command !== undefined) return killSupervised(this.#command.supervisor, this.#cgroupPath);
     // An inner process that nobody knows of yet finds the gate closed.
     this.#report.close();
     process.kill(this.#entry, SIG.SIGKILL);
@@ -96,6 +104,7 @@ export class Joining implements Started {
     } finally {
       this.#report.drain();
       this.#report.close();
+      this.#status.close();
     }
   }
 
@@ -106,7 +115,8 @@ export class Joining implements Started {
       const exited = this.#watch(pid);
       // Awaited when the outer process has ended.
       exited.catch(() => {});
-      this.#command = { pid, exited };
+      // A zombie has its start time, too: the watcher reaps it in a later turn.
+      this.#command = { supervisor: { pid, startTime: processStartTime(pid) ?? 0n }, exited };
       return;
     }
     // Behind the last call: no place where the command could be had it.
@@ -116,9 +126,10 @@ export class Joining implements Started {
 
   async #watch(pid: number): Promise<ExitStatus> {
     try {
-      const exited = this.#exits.watch(pid);
+      const over = this.#exits.watch(pid);
       this.#report.proceed();
-      return await exited;
+      // A supervisor that was killed has said nothing: its own end is all there is to know.
+      return (await this.#status.status) ?? (await over);
     } catch (error) {
       this.#report.close();
       throw error;

@@ -36,7 +36,7 @@ describe('ExecSync', function () {
       .trim()
       .split('\n')
       .slice(1)
-      .filter((line) => !line.startsWith('ps -o') && !line.startsWith('['));
+      .filter((line) => !line.startsWith('ps -o') && !line.startsWith('[') && line !== 'berth-exec');
   };
 
   for (const way of WAYS)
@@ -103,6 +103,24 @@ describe('ExecSync', function () {
         );
       });
 
+      it('kills nothing else with it', async () => {
+        const { container } = await runPod(
+          suite.node,
+          'others',
+          ['sh', '-c', 'sleep 310 & setsid sleep 311 & exec sleep 312'],
+          { handler: way },
+        );
+        await text(container, ['sh', '-c', 'sleep 313 &']);
+        const other = exec(container, ['sh', '-c', 'sleep 3; echo lives']);
+        await assert.rejects(exec(container, ['sh', '-c', 'sleep 314'], 1), { code: 'DEADLINE_EXCEEDED' });
+        assert.equal(Buffer.from((await other).stdout).toString(), 'lives\n');
+        const left = await processes(container);
+        assert.deepEqual(
+          [310, 311, 312, 313, 314].map((n) => left.includes(`sleep ${n}`)),
+          [true, true, true, true, false],
+        );
+      });
+
       it('keeps 16 MiB of what is written, and no more in memory', async () => {
         const container = await start('flood', way);
         const memory = (): number =>
@@ -139,6 +157,61 @@ describe('ExecSync', function () {
           answers.map((_, i) => [`${i}\n`, i]),
         );
         assert.equal((await processes(container)).length, 1);
+      });
+    });
+
+  for (const handler of ['crun', 'runc'])
+    describe(`joining a container of ${handler}`, () => {
+      /** State letters of all processes inside: a zombie is a Z. */
+      const states = async (container: string): Promise<string[]> =>
+        (await text(container, ['ps', '-o', 'stat'])).trim().split('\n').slice(1);
+
+      it('kills what has left by setsid and lost its parent, however deep it is', async () => {
+        const container = await start('escapes', handler);
+        const escape = (inner: string): string => `setsid sh -c '${inner} & exit 0' & `;
+        const script = `${escape('sleep 320')} (${escape('setsid sleep 321')}) & sleep 0.3; sleep 322`;
+        const timed = assert.rejects(exec(container, ['sh', '-c', script], 1), { code: 'DEADLINE_EXCEEDED' });
+        await eventually('they have escaped', 5000, async () =>
+          (await processes(container)).filter((line) => /^sleep 32[012]$/.test(line)).length === 3
+            ? true
+            : undefined,
+        );
+        await timed;
+        await eventually('all of them are gone', 5000, async () =>
+          (await processes(container)).length === 1 ? true : undefined,
+        );
+        assert.equal((await states(container)).join('').includes('Z'), false);
+      });
+
+      it('outruns what forks all the time', async () => {
+        const container = await start('forks', handler);
+        const script = 'f() { while :; do (sleep 0.01; :) & done; }; f & f & sleep 330';
+        await assert.rejects(exec(container, ['timeout', '20', 'sh', '-c', script], 1), {
+          code: 'DEADLINE_EXCEEDED',
+        });
+        await eventually('all of them are gone', 10_000, async () =>
+          (await processes(container)).length === 1 ? true : undefined,
+        );
+      });
+
+      it('leaves no zombie in 100 commands that leave grandchildren, ended in time or not', async () => {
+        const container = await start('zombies', handler);
+        const pids = /pids:(.*)/.exec(readFileSync(`/proc/${await initOf(container)}/cgroup`, 'utf8'))![1]!;
+        const current = (): number => Number(readFileSync(`/sys/fs/cgroup/pids${pids}/pids.current`, 'utf8'));
+        for (let round = 0; round < 5; round++) {
+          await Promise.all([
+            ...Array.from({ length: 10 }, () =>
+              text(container, ['sh', '-c', '(sleep 0.2 & exit 0) & sleep 0.1']),
+            ),
+            ...Array.from({ length: 10 }, () =>
+              assert.rejects(exec(container, ['sh', '-c', 'sleep 1000 & (sleep 1001 &) ; sleep 1002'], 1), {
+                code: 'DEADLINE_EXCEEDED',
+              }),
+            ),
+          ]);
+        }
+        await eventually('the container is alone', 5000, () => (current() === 1 ? true : undefined));
+        assert.equal((await states(container)).join('').includes('Z'), false);
       });
     });
 
@@ -188,6 +261,8 @@ describe('ExecSync', function () {
       };
     };
     for (let i = 0; i < 20; i++) await exec(container, ['true']);
+    // A supervisor ends a moment after its command.
+    await sleep(300);
     const before = census();
     for (let i = 0; i < 20; i++)
       await Promise.all(Array.from({ length: 25 }, () => exec(container, ['true'])));
