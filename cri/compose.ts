@@ -1,16 +1,14 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '../ground/clock.ts';
 import { crashingAt } from '../ground/crash-at.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import { RecordStore } from '../ground/records.ts';
-import { openImages } from '../image/open-images.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
 import { openNetwork } from '../network/open-network.ts';
 import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
+import { checkAll } from './check.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { podSettings } from './config/pod-settings.ts';
 import type { Config } from './config/schema.ts';
@@ -18,6 +16,7 @@ import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
+import { bootIdOf, openImageRoom, openRecords } from './open-store.ts';
 import { Rest } from './rest.ts';
 import { Server } from './server.ts';
 import { StageWatch } from './stage-watch.ts';
@@ -50,11 +49,14 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   await using parts = new AsyncDisposableStack();
   for (const directory of [config.root, config.state]) parts.use(lockDirectory(directory));
   const metrics = parts.adopt(new Metrics(version), (one) => one.close());
-  const records = parts.adopt(openRecords(join(config.root, 'berth.db')), (one) => one.close());
+  const records = parts.adopt(openRecords(config), (one) => one.close());
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
   const rest = parts.adopt(new Rest(releaseMemory), (one) => one.close());
+  const bootId = bootIdOf(environment);
   const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
-  const images = parts.adopt(await openImageRoom(config, records, exits, stages, log), (one) => one.close());
+  const images = parts.adopt(await openImageRoom(config, { records, exits, stages, log, bootId }), (one) =>
+    one.close(),
+  );
   const network = parts.adopt(await openNetworkRoom(config, records, exits, log), (one) => one.close());
   await network.start();
   const settings = podSettings(config);
@@ -69,7 +71,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       stages,
       clock: systemClock,
       log,
-      bootId: environment['BERTH_BOOT_ID'] ?? bootId(),
+      bootId,
     }),
     (one) => one.close(),
   );
@@ -80,6 +82,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     startedAt: new Date(),
     versions: { node: process.version, kernel: release() },
     config: () => ({ ...config }),
+    check: (options: { repair: boolean; signal: AbortSignal }) =>
+      checkAll({ records, images, state: config.state, live: true }, options),
   };
   const server = await Server.open({
     listen: config.cri.listen,
@@ -107,14 +111,6 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   return { close: () => opened.disposeAsync() };
 }
 
-/** Opens the record store for its owner alone: records hold the environment of containers. */
-function openRecords(path: string): RecordStore {
-  // SQLite gives its other files the mode of this one.
-  closeSync(openSync(path, 'a', 0o600));
-  chmodSync(path, 0o600);
-  return new RecordStore(path);
-}
-
 /** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */
 function stageSink(metrics: Metrics, rest: Rest, crashAt: string | undefined): OpenPodsOptions['stages'] {
   const watch = new StageWatch(metrics);
@@ -127,33 +123,6 @@ function stageSink(metrics: Metrics, rest: Rest, crashAt: string | undefined): O
     },
     inFlight: () => watch.inFlight(),
   };
-}
-
-function openImageRoom(
-  config: Config,
-  records: RecordStore,
-  exits: ExitWatcher,
-  stages: OpenPodsOptions['stages'],
-  log: Log,
-): ReturnType<typeof openImages> {
-  const root = join(config.root, 'images');
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  const { image } = config;
-  return openImages({
-    root,
-    records,
-    log,
-    stages,
-    exits,
-    config: {
-      registryConfigDir: image.registry_config_dir,
-      authFiles: image.auth_files,
-      maxConcurrentDownloads: image.max_concurrent_downloads,
-      maxImageBytes: image.max_image_gib * 2 ** 30,
-      verifierDir: image.verifier_dir,
-      verifierTimeoutMs: image.verifier_timeout_seconds * 1000,
-    },
-  });
 }
 
 function openNetworkRoom(
@@ -184,11 +153,6 @@ async function openMetrics(
   } catch (error) {
     log.error({ listen }, messageOf(error));
   }
-}
-
-/** The kernel's name for this boot (random(4)). */
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 /** Garbage first (`--expose-gc`, in bin/berth): else the heap keeps the size of its busiest moment. */

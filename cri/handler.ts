@@ -1,5 +1,6 @@
 import type { Images } from '../image/images.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import type { CheckReport } from './check.ts';
 import type { Pods } from '../pod/pods.ts';
 import type { Encoded } from './encoded.ts';
 import type { RequestOf, ResponseInput, Rpc, StreamRpc, UnaryRpc } from './rpc.ts';
@@ -20,6 +21,8 @@ export interface DaemonFacts {
   versions: Record<string, string>;
   /** The configuration in force, as `berth config show` prints it. */
   config(): Record<string, unknown>;
+  /** Holds the records against kernel and store. */
+  check(options: { repair: boolean; signal: AbortSignal }): Promise<CheckReport>;
 }
 
 /** What a handler knows of its call. */

@@ -33,7 +33,10 @@ import { pullImage } from './image/pull-image.ts';
 import { removeImage } from './image/remove-image.ts';
 import { streamImages } from './image/stream-images.ts';
 import { census } from './admin/census.ts';
+import { check } from './admin/check.ts';
+import { inspectImage } from './admin/inspect-image.ts';
 import { loadImage } from './admin/load-image.ts';
+import { saveImage } from './admin/save-image.ts';
 import { watchPull } from './admin/watch-pull.ts';
 import type { Handlers } from './handler.ts';
 
@@ -74,6 +77,9 @@ export const HANDLERS: Handlers = {
   RemoveImage: removeImage,
   StreamImages: streamImages,
   Census: census,
+  Check: check,
+  InspectImage: inspectImage,
   LoadImage: loadImage,
+  SaveImage: saveImage,
   WatchPull: watchPull,
 };

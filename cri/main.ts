@@ -11,6 +11,9 @@ interface Options {
   config?: string;
   json?: boolean;
   name?: string;
+  repair?: boolean;
+  format?: string;
+  compress?: string;
 }
 
 const program = new Command('berth')
@@ -67,6 +70,23 @@ configured(image, 'pull', 'pull an image from its registry')
 configured(image, 'list', 'list all images')
   .option('--json', 'for machines')
   .action(async (options: Options) => (await import('./commands/image.ts')).imageList(options));
+configured(image, 'save', 'write images into an archive')
+  .argument('<file>', 'a tar file that is made')
+  .argument('<name...>')
+  .addOption(new Option('--format <format>', 'of the archive').choices(['oci', 'docker']).default('oci'))
+  .addOption(
+    new Option('--compress <how>', 'the layers of an OCI archive, or a docker archive as a whole')
+      .choices(['none', 'gzip', 'zstd'])
+      .default('none'),
+  )
+  .action(async (file: string, names: string[], options: Options) =>
+    (await import('./commands/image.ts')).imageSave(file, names, options),
+  );
+configured(image, 'inspect', 'print all about an image as JSON')
+  .argument('<name>')
+  .action(async (name: string, options: Options) =>
+    (await import('./commands/image.ts')).imageInspect(name, options),
+  );
 configured(image, 'remove', 'remove an image with all of its names')
   .argument('<name>')
   .action(async (name: string, options: Options) =>
@@ -100,15 +120,13 @@ configured(program, 'doctor', 'whether this node has what is needed, and what to
   .option('--json', 'for machines')
   .action(async (options: Options) => (await import('./commands/doctor.ts')).doctor(options));
 
-program
-  .command('check')
-  .description('compare the records with the kernel (not built yet)')
-  .option('--repair', 'undo what no record names')
-  .action(() => {
-    throw new Fault('unimplemented', 'berth check is not built yet', {
-      hint: 'a restart of the daemon compares records and kernel, berth status shows debts and quarantined records',
-    });
-  });
+configured(program, 'check', 'hold the records against the kernel and look through the image store')
+  .option(
+    '--repair',
+    'set damaged layers aside, so that they are pulled anew, and remove what no record names',
+  )
+  .option('--json', 'for machines')
+  .action(async (options: Options) => (await import('./commands/check.ts')).check(options));
 
 try {
   await program.parseAsync();

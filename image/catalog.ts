@@ -31,9 +31,13 @@ export class Catalog {
   readonly #table: RecordTable<StoredImage>;
   readonly #images = new Map<string, StoredImage>();
 
-  constructor(table: RecordTable<StoredImage>) {
+  readonly #pinned: (names: readonly string[]) => boolean;
+
+  /** `pinned` says which names stand for images that stay. */
+  constructor(table: RecordTable<StoredImage>, pinned: (names: readonly string[]) => boolean = () => false) {
     this.#table = table;
-    for (const { id, value } of table.all()) this.#images.set(id, value);
+    this.#pinned = pinned;
+    for (const { id, value } of table.all()) this.#images.set(id, this.#withPin(value));
   }
 
   list(): StoredImage[] {
@@ -67,7 +71,7 @@ export class Catalog {
     const before = this.#images.get(image.id);
     const stored: StoredImage = {
       ...image,
-      pinned: before?.pinned ?? false,
+      pinned: false,
       repoTags: union(before?.repoTags, tags),
       repoDigests: union(before?.repoDigests, digests),
       targets: union(before?.targets, image.targets),
@@ -77,7 +81,7 @@ export class Catalog {
       this.#put({ ...other, repoTags: other.repoTags.filter((tag) => !tags.includes(tag)) });
     }
     this.#put(stored);
-    return stored;
+    return this.#images.get(image.id)!;
   }
 
   delete(id: string): void {
@@ -87,7 +91,12 @@ export class Catalog {
 
   #put(image: StoredImage): void {
     this.#table.put(image.id, image);
-    this.#images.set(image.id, image);
+    this.#images.set(image.id, this.#withPin(image));
+  }
+
+  /** The configuration decides, not the record: it may have changed since. */
+  #withPin(image: StoredImage): StoredImage {
+    return { ...image, pinned: this.#pinned([...image.repoTags, ...image.repoDigests]) };
   }
 
   #byName(word: string): StoredImage | undefined {

@@ -84,6 +84,43 @@ export interface FilesystemUsage {
   inodesUsed: number;
 }
 
+/** Something that is wrong with the store. */
+export interface StoreFinding {
+  kind: 'layer' | 'image' | 'snapshot' | 'orphan';
+  /** Chain id, image id, snapshot id, or path below the store. */
+  id: string;
+  problem: string;
+  repaired: boolean;
+}
+
+/** What a look through the store showed. */
+export interface StoreReport {
+  /** Layers that were read and are whole. */
+  verified: number;
+  /** Layers that are there, of whose content nothing is known to compare it with. */
+  unverifiable: number;
+  findings: StoreFinding[];
+}
+
+/** How images are written into an archive. */
+export interface SaveOptions {
+  /** Default `oci`. */
+  format?: 'oci' | 'docker';
+  /** Default `none`. */
+  compression?: 'none' | 'gzip' | 'zstd';
+  signal?: AbortSignal;
+}
+
+/** All there is to say about an image. */
+export interface ImageDetails {
+  image: ImageRecord;
+  /** The manifest and the configuration as they came; the manifest is empty when the archive had none. */
+  manifest: string;
+  configBlob: string;
+  /** Lowest first. Bytes: on disk. */
+  layers: { chainId: string; diffId: string; bytes: number; inodes: number; directory: string }[];
+}
+
 /** A container's root file system: layers below, one writable directory on top. */
 export interface Snapshotter {
   /** Makes the directories of snapshot `id` above `layers` (chain ids). Nothing is mounted yet. */
@@ -120,10 +157,19 @@ export interface Images {
   pulls(): { running: RunningPull[]; totals: PullTotals };
   /** Imports an OCI layout or docker archive file (tar, plain, gzip or zstd). */
   load(file: string, options: { signal?: AbortSignal; name?: string }): Promise<ImageRecord[]>;
+  /**
+   * Writes images into an archive file. Throws Fault `not-found` for what is not here, and the Faults of
+   * ArchiveSaver.save.
+   */
+  save(references: string[], file: string, options: SaveOptions): Promise<void>;
+  /** All about one image. Throws Fault('not-found'). */
+  inspect(reference: string): ImageDetails;
+  /** Looks through the store; with `repair`, sets damaged layers aside and forgets what lost layers. */
+  check(options: { repair: boolean; signal?: AbortSignal }): Promise<StoreReport>;
   /** The image that a name, a digest reference, an id or an unambiguous short id means. */
   find(reference: string): ImageRecord | undefined;
   list(): ImageRecord[];
-  /** Removes the image with all of its names. Layers that containers still use stay until those are gone. */
+  /** Removes the image with all of its names. Throws Fault('precondition') for a pinned one. Layers that containers still use stay until those are gone. */
   remove(reference: string): Promise<void>;
   /** While held, the image's layers are not collected. The container's id is the holder. */
   hold(imageId: string, holder: string): void;

@@ -1,21 +1,33 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Fault } from '../ground/fault.ts';
+import { Fault, messageOf } from '../ground/fault.ts';
 import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
 import type { StageSink } from '../ground/stages.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { ArchiveLoader } from './archive/load.ts';
+import { ArchiveSaver } from './archive/save.ts';
 import { Catalog, type StoredImage } from './catalog.ts';
-import type { FilesystemUsage, ImageRecord, Images, Snapshotter } from './images.ts';
+import { StoreCheck } from './check.ts';
+import type {
+  FilesystemUsage,
+  ImageDetails,
+  ImageRecord,
+  Images,
+  SaveOptions,
+  Snapshotter,
+  StoreReport,
+} from './images.ts';
 import { Installer } from './install.ts';
 import { LayerStore, type LayerRecord } from './layers/layer-store.ts';
 import { UnpackPool } from './layers/unpack-pool.ts';
+import { pinnedBy } from './pinned.ts';
 import { Puller, type PullOptions } from './pull.ts';
 import { DEFAULT_LIMITS, type TransferLimits } from './registry/transport.ts';
 import { OverlaySnapshots, type SnapshotRecord } from './snapshots.ts';
 import { Trash } from './trash.ts';
+import { UncleanMark } from './unclean.ts';
 import { TRUST_ALL, VerifierPrograms, type Verifier } from './trust/verifiers.ts';
 
 /** What of the room can be configured. */
@@ -34,6 +46,8 @@ export interface ImagesConfig {
   verifierDir: string;
   /** For each of them. */
   verifierTimeoutMs: number;
+  /** Names of images that are never removed; `*` at the end means all that begin so. */
+  pinned?: string[];
   /** Waits and tries of transfers, where the defaults do not fit. */
   transfer?: Partial<TransferLimits>;
 }
@@ -46,6 +60,10 @@ export interface OpenImagesOptions {
   stages: StageSink;
   exits: ExitWatcher;
   config: ImagesConfig;
+  /** The kernel's name for this boot. */
+  bootId: string;
+  /** Changes nothing at the start: for a look at a store as the last run left it. */
+  inspectOnly?: boolean;
 }
 
 const DEFAULT_MAX_ENTRIES = 4_000_000;
@@ -60,8 +78,17 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const trash = new Trash(join(root, 'trash'), log);
   const pool = new UnpackPool();
-  const layers = new LayerStore({ root, table: records.table<LayerRecord>('layers'), pool, trash, log });
-  const catalog = new Catalog(records.table<StoredImage>('images'));
+  const mark = new UncleanMark(root, options.bootId);
+  const layers = new LayerStore({
+    root,
+    table: records.table<LayerRecord>('layers'),
+    pool,
+    trash,
+    log,
+    sweep: options.inspectOnly !== true,
+    beforeWriting: () => mark.set(),
+  });
+  const catalog = new Catalog(records.table<StoredImage>('images'), pinnedBy(config.pinned ?? []));
   const installer = new Installer({
     layers,
     catalog,
@@ -69,7 +96,7 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
     limits: { bytes: config.maxImageBytes, entries: config.maxLayerEntries ?? DEFAULT_MAX_ENTRIES },
   });
   const verifier = await openVerifier(options);
-  return new Store({ ...options, trash, pool, layers, catalog, installer, verifier });
+  return new Store({ ...options, trash, pool, layers, catalog, installer, verifier, mark });
 }
 
 async function openVerifier({ root, exits, log, config }: OpenImagesOptions): Promise<Verifier> {
@@ -91,6 +118,10 @@ class Store implements Images {
   readonly #catalog: Catalog;
   readonly #puller: Puller;
   readonly #loader: ArchiveLoader;
+  readonly #saver: ArchiveSaver;
+  readonly #check: StoreCheck;
+  readonly #mark: UncleanMark;
+  readonly #log: Log;
   /** Layers of held images, by holder. */
   readonly #holds = new Map<string, string[]>();
   readonly #closing = new AbortController();
@@ -105,9 +136,12 @@ class Store implements Images {
       catalog: Catalog;
       installer: Installer;
       verifier: Verifier;
+      mark: UncleanMark;
     },
   ) {
     const { root, records, log, stages, config, trash, pool, layers, catalog, installer, verifier } = parts;
+    this.#mark = parts.mark;
+    this.#log = log;
     this.#root = root;
     this.#trash = trash;
     this.#pool = pool;
@@ -136,9 +170,36 @@ class Store implements Images {
       trash,
       log,
       table: records.table<SnapshotRecord>('snapshots'),
+      sweep: parts.inspectOnly !== true,
       removed: () => this.#collectSoon(),
     });
-    this.#collectIn(FIRST_COLLECTION_MS);
+    this.#saver = new ArchiveSaver(layers);
+    this.#check = new StoreCheck({ root, layers, catalog, snapshots: this.#snapshots, trash, log });
+    if (parts.inspectOnly !== true) this.#begin();
+  }
+
+  /** What the last run may have left: images that lost layers; after a node went down, damage that nobody has seen. */
+  #begin(): void {
+    const incomplete = this.#check.forgetIncomplete(true);
+    this.#collectIn(incomplete.length > 0 ? KEEP_FAILED_MS : FIRST_COLLECTION_MS);
+    if (this.#mark.nodeWentDown) void this.#checkAfterCrash();
+  }
+
+  async #checkAfterCrash(): Promise<void> {
+    this.#log.warn({}, 'the node went down while layers were written: looking through the image store');
+    try {
+      const report = await this.check({ repair: true, gentle: true });
+      const { verified, unverifiable, findings } = report;
+      this.#log.info(
+        { verified, unverifiable, damaged: findings.length },
+        'the image store was looked through',
+      );
+      await this.#mark.clear();
+      if (this.#layers.written) await this.#mark.set();
+    } catch (error) {
+      if (!this.#closing.signal.aborted)
+        this.#log.error({ reason: messageOf(error) }, 'the image store could not be looked through');
+    }
   }
 
   async pull(reference: string, { signal, ...options }: PullOptions): Promise<ImageRecord> {
@@ -161,6 +222,30 @@ class Store implements Images {
     return this.#loader.load(file, { signal: this.#until(signal), name });
   }
 
+  async save(references: string[], file: string, options: SaveOptions): Promise<void> {
+    const images = references.map((reference) => this.#need(reference));
+    const { format = 'oci', compression = 'none' } = options;
+    using _pinned = this.#layers.pin(images.flatMap(({ layers }) => layers));
+    const signal = this.#until(options.signal);
+    await this.#saver.save([...new Set(images)], file, { format, compression, signal });
+  }
+
+  inspect(reference: string): ImageDetails {
+    const { manifest, configBlob, ...image } = this.#need(reference);
+    const layers = image.layers.map((chainId) => {
+      const { diffId, bytes, inodes } = this.#layers.get(chainId)!;
+      return { chainId, diffId, bytes, inodes, directory: this.#layers.directory(chainId) };
+    });
+    return { image, manifest, configBlob, layers };
+  }
+
+  async check(options: { repair: boolean; signal?: AbortSignal; gentle?: boolean }): Promise<StoreReport> {
+    const report = await this.#check.run({ ...options, signal: this.#until(options.signal) });
+    // Layers of images that lost others wait for the next pull.
+    if (options.repair && report.findings.length > 0) this.#collectIn(KEEP_FAILED_MS);
+    return report;
+  }
+
   find(reference: string): ImageRecord | undefined {
     return this.#catalog.find(reference);
   }
@@ -172,6 +257,12 @@ class Store implements Images {
   async remove(reference: string): Promise<void> {
     const image = this.#catalog.find(reference);
     if (image === undefined) return;
+    if (image.pinned) {
+      throw new Fault('precondition', 'A pinned image is not removed', {
+        subject: `image ${reference}`,
+        hint: 'take it out of image.pinned in the configuration first',
+      });
+    }
     this.#catalog.delete(image.id);
     this.#collectSoon();
   }
@@ -196,6 +287,14 @@ class Store implements Images {
     clearImmediate(this.#collection);
     await this.#pool.close();
     await this.#trash.close();
+    // Every layer that has a record was synced before it got it.
+    if (!this.#mark.nodeWentDown) await this.#mark.clear();
+  }
+
+  #need(reference: string): StoredImage {
+    const image = this.#catalog.find(reference);
+    if (image !== undefined) return image;
+    throw new Fault('not-found', `The image ${JSON.stringify(reference)} is not on this node`);
   }
 
   #collectIn(ms: number): void {

@@ -44,6 +44,8 @@ export class OverlaySnapshots implements Snapshotter {
     layers: LayerStore;
     trash: Trash;
     log: Log;
+    /** Throws away what no record names. Default: it does. */
+    sweep?: boolean;
     /** Called when a snapshot no longer needs its layers. */
     removed: () => void;
   }) {
@@ -54,7 +56,8 @@ export class OverlaySnapshots implements Snapshotter {
     this.#trash = options.trash;
     this.#removed = options.removed;
     for (const path of [this.#directory, this.#empty]) mkdirSync(path, { recursive: true, mode: 0o700 });
-    this.#recover();
+    for (const { id, value } of this.#table.all()) this.#records.set(id, value);
+    if (options.sweep !== false) this.#sweep();
   }
 
   prepare(id: string, layers: string[]): void {
@@ -148,8 +151,7 @@ export class OverlaySnapshots implements Snapshotter {
     return [...this.#records.values()].flatMap((record) => record.layers);
   }
 
-  #recover(): void {
-    for (const { id, value } of this.#table.all()) this.#records.set(id, value);
+  #sweep(): void {
     for (const name of readdirSync(this.#directory)) {
       if (this.#records.has(name)) continue;
       try {

@@ -17,6 +17,8 @@ export const QUICK = { stallTimeout: 300, answerTimeout: 1000, backoff: 10, maxB
 /** An image store in a temporary directory, a fresh one for each test of the suite that calls `use`. */
 export class ImageStore {
   root = '';
+  /** Another one: the node went down in between. */
+  bootId = 'boot-1';
   images!: Images;
   #records!: RecordStore;
   #exits!: ExitWatcher;
@@ -28,6 +30,7 @@ export class ImageStore {
       store.root = fs.mkdtempSync(join(tmpdir(), 'berth-images-'));
       store.#exits = await ExitWatcher.start();
       store.#records = new RecordStore(store.path('records.db'));
+      store.bootId = 'boot-1';
       store.images = await store.open();
     });
     afterEach(async () => {
@@ -49,6 +52,7 @@ export class ImageStore {
       records: this.#records,
       log: SILENT,
       stages: NO_STAGES,
+      bootId: this.bootId,
       exits: this.#exits,
       config: {
         registryConfigDir: this.path('certs.d'),

@@ -23,6 +23,22 @@ export async function imagePull(image: string, options: { config?: string }): Pr
   });
 }
 
+/** `berth image save FILE NAME...`: the daemon writes an archive that every tool reads. */
+export async function imageSave(
+  file: string,
+  images: string[],
+  options: { config?: string; format?: string; compress?: string },
+): Promise<void> {
+  const request = { images, path: resolve(file), format: options.format, compression: options.compress };
+  await withDaemon(options.config, (client) => client.call('SaveImage', request));
+}
+
+/** `berth image inspect NAME` */
+export async function imageInspect(image: string, options: { config?: string }): Promise<void> {
+  const { json } = await withDaemon(options.config, (client) => client.call('InspectImage', { image }));
+  console.log(JSON.stringify(JSON.parse(json), undefined, 2));
+}
+
 /** `berth image list` */
 export async function imageList(options: { config?: string; json?: boolean }): Promise<void> {
   const { images } = await withDaemon(options.config, (client) => client.call('ListImages', {}));

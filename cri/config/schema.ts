@@ -84,6 +84,11 @@ const SCHEMA = {
       { wrong: sound.absolutePaths },
     ),
     max_concurrent_downloads: count(6, 1, 64, 'layers at once'),
+    pinned: texts(
+      [],
+      'images that are never removed, by name; a * at the end means all names that begin so',
+      { wrong: sound.imagePatterns },
+    ),
     max_image_gib: count(100, 1, 100_000, 'an image that unpacks to more is refused'),
     verifier_dir: text(
       '',

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { messageOf } from '../../ground/fault.ts';
+import { pinnedBy } from '../../image/pinned.ts';
 import { parsePodRanges } from '../../network/pod-range.ts';
 
 /*
@@ -60,4 +61,14 @@ export function linkName(value: string): string | undefined {
   return /^[^\s/:]{1,15}$/.test(value) && value !== '.' && value !== '..'
     ? undefined
     : 'it has to be a name of at most 15 characters without spaces and slashes';
+}
+
+/** Names of images as users write them, or beginnings of full names with `*`. */
+export function imagePatterns(value: string[]): string | undefined {
+  try {
+    pinnedBy(value);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }

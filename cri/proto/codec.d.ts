@@ -1311,6 +1311,38 @@ export interface LoadImageResponse {
 }
 export const LoadImageResponse: Codec<LoadImageResponse>;
 
+export interface SaveImageRequest {
+  images: string[];
+  path: string;
+  format: string;
+  compression: string;
+}
+export const SaveImageRequest: Codec<SaveImageRequest>;
+
+export interface SaveImageResponse {
+}
+export const SaveImageResponse: Codec<SaveImageResponse>;
+
+export interface InspectImageRequest {
+  image: string;
+}
+export const InspectImageRequest: Codec<InspectImageRequest>;
+
+export interface InspectImageResponse {
+  json: string;
+}
+export const InspectImageResponse: Codec<InspectImageResponse>;
+
+export interface CheckRequest {
+  repair: boolean;
+}
+export const CheckRequest: Codec<CheckRequest>;
+
+export interface CheckResponse {
+  json: string;
+}
+export const CheckResponse: Codec<CheckResponse>;
+
 export interface WatchPullRequest {
   image: string;
 }
@@ -1388,6 +1420,9 @@ export const services: {
   'berth.v1.Admin': {
     LoadImage: Method<LoadImageRequest, LoadImageResponse, false>;
     WatchPull: Method<WatchPullRequest, WatchPullResponse, true>;
+    SaveImage: Method<SaveImageRequest, SaveImageResponse, false>;
+    InspectImage: Method<InspectImageRequest, InspectImageResponse, false>;
+    Check: Method<CheckRequest, CheckResponse, false>;
     Census: Method<CensusRequest, CensusResponse, false>;
   };
 };

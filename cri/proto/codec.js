@@ -3466,6 +3466,106 @@ function decodeLoadImageResponse(r, end, m = { images: [] }) {
 }
 export const LoadImageResponse = codec('LoadImageResponse', encodeLoadImageResponse, decodeLoadImageResponse);
 
+function encodeSaveImageRequest(m, w) {
+  if (m.images) for (const x of m.images) w.uint32(10).string(x);
+  if (m.path) w.uint32(18).string(m.path);
+  if (m.format) w.uint32(26).string(m.format);
+  if (m.compression) w.uint32(34).string(m.compression);
+}
+function decodeSaveImageRequest(r, end, m = { images: [], path: '', format: '', compression: '' }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.images.push(r.stringVerify()); break;
+      case 18: m.path = r.stringVerify(); break;
+      case 26: m.format = r.stringVerify(); break;
+      case 34: m.compression = r.stringVerify(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('SaveImageRequest runs past its end');
+  return m;
+}
+export const SaveImageRequest = codec('SaveImageRequest', encodeSaveImageRequest, decodeSaveImageRequest);
+
+function encodeSaveImageResponse(m, w) {
+}
+function decodeSaveImageResponse(r, end, m = {  }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('SaveImageResponse runs past its end');
+  return m;
+}
+export const SaveImageResponse = codec('SaveImageResponse', encodeSaveImageResponse, decodeSaveImageResponse);
+
+function encodeInspectImageRequest(m, w) {
+  if (m.image) w.uint32(10).string(m.image);
+}
+function decodeInspectImageRequest(r, end, m = { image: '' }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.image = r.stringVerify(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('InspectImageRequest runs past its end');
+  return m;
+}
+export const InspectImageRequest = codec('InspectImageRequest', encodeInspectImageRequest, decodeInspectImageRequest);
+
+function encodeInspectImageResponse(m, w) {
+  if (m.json) w.uint32(10).string(m.json);
+}
+function decodeInspectImageResponse(r, end, m = { json: '' }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.json = r.stringVerify(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('InspectImageResponse runs past its end');
+  return m;
+}
+export const InspectImageResponse = codec('InspectImageResponse', encodeInspectImageResponse, decodeInspectImageResponse);
+
+function encodeCheckRequest(m, w) {
+  if (m.repair) w.uint32(8).bool(m.repair);
+}
+function decodeCheckRequest(r, end, m = { repair: false }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8: m.repair = r.bool(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('CheckRequest runs past its end');
+  return m;
+}
+export const CheckRequest = codec('CheckRequest', encodeCheckRequest, decodeCheckRequest);
+
+function encodeCheckResponse(m, w) {
+  if (m.json) w.uint32(10).string(m.json);
+}
+function decodeCheckResponse(r, end, m = { json: '' }) {
+  while (r.pos < end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: m.json = r.stringVerify(); break;
+      default: r.skipType(tag & 7, 0, tag >>> 3);
+    }
+  }
+  if (r.pos !== end) throw new RangeError('CheckResponse runs past its end');
+  return m;
+}
+export const CheckResponse = codec('CheckResponse', encodeCheckResponse, decodeCheckResponse);
+
 function encodeWatchPullRequest(m, w) {
   if (m.image) w.uint32(10).string(m.image);
 }
@@ -3601,6 +3701,9 @@ export const services = {
   'berth.v1.Admin': {
     LoadImage: { request: LoadImageRequest, response: LoadImageResponse, stream: false },
     WatchPull: { request: WatchPullRequest, response: WatchPullResponse, stream: true },
+    SaveImage: { request: SaveImageRequest, response: SaveImageResponse, stream: false },
+    InspectImage: { request: InspectImageRequest, response: InspectImageResponse, stream: false },
+    Check: { request: CheckRequest, response: CheckResponse, stream: false },
     Census: { request: CensusRequest, response: CensusResponse, stream: false },
   },
 };

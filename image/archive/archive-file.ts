@@ -8,6 +8,17 @@ import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
 import { TarReader } from '../tar/reader.ts';
 
+/** The files of an image archive, wherever they lie. */
+export interface ArchiveSource extends AsyncDisposable {
+  has(name: string): boolean;
+  /** Bytes of a member. Throws Fault('not-found'). */
+  size(name: string): number;
+  /** A small member whole. Throws Fault('not-found'), or Fault('invalid') when it is larger than `max`. */
+  read(name: string, max: number): Promise<Buffer>;
+  /** A member piece by piece. */
+  stream(name: string, signal: AbortSignal): AsyncIterable<Buffer>;
+}
+
 interface Member {
   offset: number;
   size: number;
@@ -22,7 +33,7 @@ const MAX_LINKS = 8;
  * A tar file whose members are read in any order: the descriptions of an image archive often come last. It is
  * scanned once, header by header; a compressed one is unpacked into `directory` first.
  */
-export class ArchiveFile implements AsyncDisposable {
+export class ArchiveFile implements ArchiveSource {
   readonly #file: FileHandle;
   readonly #temporary: string | undefined;
   readonly #members = new Map<string, Member>();

@@ -3,7 +3,7 @@ import { digestOf } from '../digest.ts';
 import type { ResolvedImage } from '../install.ts';
 import { MAX_CONFIG, MAX_MANIFEST, parseJson } from '../manifest.ts';
 import { fullName, parseReference } from '../reference.ts';
-import type { ArchiveFile } from './archive-file.ts';
+import type { ArchiveSource } from './archive-file.ts';
 
 /** One element of a `docker save` archive's manifest.json (Docker image specification v1.2). */
 interface Entry {
@@ -13,7 +13,7 @@ interface Entry {
 }
 
 /** The images of a `docker save` archive. Layers are verified by the diff ids of the configuration. */
-export async function dockerImages(archive: ArchiveFile): Promise<ResolvedImage[]> {
+export async function dockerImages(archive: ArchiveSource): Promise<ResolvedImage[]> {
   const bytes = await archive.read('manifest.json', MAX_MANIFEST);
   const entries = entriesOf(parseJson(bytes, 'manifest.json of the archive'));
   return Promise.all(

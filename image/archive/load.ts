@@ -1,9 +1,12 @@
+import { statSync } from 'node:fs';
 import { Fault, faultAt } from '../../ground/fault.ts';
 import type { Stage } from '../../ground/stages.ts';
 import type { StoredImage } from '../catalog.ts';
 import type { Installer, ResolvedImage } from '../install.ts';
 import { fullName, parseReference } from '../reference.ts';
-import { ArchiveFile } from './archive-file.ts';
+
+import { ArchiveDirectory } from './archive-directory.ts';
+import { ArchiveFile, type ArchiveSource } from './archive-file.ts';
 import { dockerImages } from './docker-archive.ts';
 import { layoutImages } from './oci-layout.ts';
 
@@ -27,7 +30,10 @@ export class ArchiveLoader {
     try {
       const given = name === undefined ? undefined : fullName(parseReference(name));
       const options = { directory: this.#directory, maxBytes: this.#maxBytes, signal };
-      await using archive = await ArchiveFile.open(file, options);
+      const directory = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+      await using archive: ArchiveSource = directory
+        ? new ArchiveDirectory(file)
+        : await ArchiveFile.open(file, options);
       const found = await imagesIn(archive);
       if (found.length === 0) throw new Fault('invalid', 'The archive holds no image');
       if (given !== undefined && found.length > 1) {
@@ -46,7 +52,7 @@ export class ArchiveLoader {
 }
 
 /** Recent Docker writes both forms into one archive; the OCI layout says more. */
-async function imagesIn(archive: ArchiveFile): Promise<ResolvedImage[]> {
+async function imagesIn(archive: ArchiveSource): Promise<ResolvedImage[]> {
   if (archive.has('index.json')) return layoutImages(archive);
   if (archive.has('manifest.json')) return dockerImages(archive);
   throw new Fault('invalid', 'The file is no image archive: it has neither index.json nor manifest.json');

@@ -5,7 +5,7 @@ import type { Descriptor } from '../descriptor.ts';
 import { MAX_CONFIG, MAX_MANIFEST, parseManifest } from '../manifest.ts';
 import { choosePlatform } from '../platform.ts';
 import { fullName, parseReference, repositoryName } from '../reference.ts';
-import type { ArchiveFile } from './archive-file.ts';
+import type { ArchiveSource } from './archive-file.ts';
 
 const MAX_NESTING = 4;
 /** containerd's and Docker's full name; the OCI annotation is often the tag alone. */
@@ -13,7 +13,7 @@ const FULL_NAME = 'io.containerd.image.name';
 const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /** The images of an OCI layout (OCI image specification, image-layout.md): one for each name in its index. */
-export async function layoutImages(archive: ArchiveFile): Promise<ResolvedImage[]> {
+export async function layoutImages(archive: ArchiveSource): Promise<ResolvedImage[]> {
   const bytes = await archive.read('index.json', MAX_MANIFEST);
   const index = parseManifest(bytes, 'application/vnd.oci.image.index.v1+json');
   if (index.kind !== 'index') throw new Fault('invalid', 'The index.json of the archive is no index');
@@ -28,7 +28,7 @@ export async function layoutImages(archive: ArchiveFile): Promise<ResolvedImage[
 }
 
 async function resolve(
-  archive: ArchiveFile,
+  archive: ArchiveSource,
   top: Descriptor,
   name: string | undefined,
 ): Promise<ResolvedImage> {
@@ -62,7 +62,7 @@ async function resolve(
 }
 
 async function blob(
-  archive: ArchiveFile,
+  archive: ArchiveSource,
   descriptor: Descriptor,
   max: number,
   what: string,

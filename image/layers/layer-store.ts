@@ -1,8 +1,9 @@
 import { EventEmitter, once } from 'node:events';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import type { Log } from '../../ground/log.ts';
+import { isErrno } from '../../native/errno.ts';
 import { waitOrAbort } from '../../ground/wait.ts';
 import type { RecordTable } from '../../ground/records.ts';
 import { DigestCheck } from '../digest.ts';
@@ -55,6 +56,8 @@ export class LayerStore {
   readonly #layers: string;
   readonly #ingest: string;
   readonly #recipes: string;
+  readonly #quarantine: string;
+  readonly #beforeWriting: () => Promise<void>;
   readonly #table: RecordTable<LayerRecord>;
   readonly #records = new Map<string, LayerRecord>();
   readonly #pool: UnpackPool;
@@ -67,6 +70,7 @@ export class LayerStore {
   /** Emits the chain id of each layer that gets its record. */
   readonly #recorded = new EventEmitter().setMaxListeners(0);
   #next = 1;
+  #written = false;
 
   constructor(options: {
     root: string;
@@ -74,17 +78,24 @@ export class LayerStore {
     pool: UnpackPool;
     trash: Trash;
     log: Log;
+    /** Throws away what no record names. Default: it does. */
+    sweep?: boolean;
+    /** Called before a layer is written. */
+    beforeWriting?: () => Promise<void>;
   }) {
     this.#layers = join(options.root, 'layers');
     this.#ingest = join(options.root, 'ingest');
     this.#recipes = join(options.root, 'recipes');
+    this.#quarantine = join(options.root, 'quarantine');
+    this.#beforeWriting = options.beforeWriting ?? (() => Promise.resolve());
     this.#table = options.table;
     this.#pool = options.pool;
     this.#trash = options.trash;
     this.#log = options.log;
-    for (const directory of [this.#layers, this.#ingest, this.#recipes])
+    for (const directory of [this.#layers, this.#ingest, this.#recipes, this.#quarantine])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#recover();
+    this.#load();
+    if (options.sweep !== false) this.#sweep();
   }
 
   get(chainId: string): LayerRecord | undefined {
@@ -96,6 +107,38 @@ export class LayerStore {
     const record = this.#records.get(chainId);
     if (record === undefined) throw new Fault('not-found', `The layer ${chainId} is not there`);
     return join(this.#layers, record.directory);
+  }
+
+  /** Whether a layer was written since the store was opened. */
+  get written(): boolean {
+    return this.#written;
+  }
+
+  /** Whether running pulls count on layers. */
+  get busy(): boolean {
+    return this.#pins.size > 0;
+  }
+
+  /**
+   * Sets a damaged layer aside: nobody builds on its directory from now on. Containers that run on it keep it. Gives
+   * the chain ids that are gone with it.
+   */
+  quarantine(chainId: string): string[] {
+    const damaged = this.#records.get(chainId);
+    if (damaged === undefined) return [];
+    const gone = [...this.#records].filter(([, { directory }]) => directory === damaged.directory);
+    for (const [chain] of gone) {
+      this.#table.delete(chain);
+      this.#records.delete(chain);
+    }
+    const [from, to] = [this.#layers, this.#quarantine].map((place) => join(place, damaged.directory));
+    try {
+      renameSync(from!, to!);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+    this.#trash.take(join(this.#recipes, damaged.directory));
+    return gone.map(([chain]) => chain);
   }
 
   /** What it takes to read the layer again; undefined when it has no recipe. Throws Fault('not-found'). */
@@ -186,6 +229,8 @@ export class LayerStore {
     signal: AbortSignal,
     tell: (event: LayerEvent) => void,
   ): Promise<Staged> {
+    await this.#beforeWriting();
+    this.#written = true;
     const name = (this.#next++).toString(36);
     const directory = join(this.#ingest, name);
     mkdirSync(directory, { mode: 0o755 });
@@ -276,21 +321,28 @@ export class LayerStore {
     this.#recorded.emit(chainId);
   }
 
-  #recover(): void {
+  #load(): void {
+    for (const { id, value } of this.#table.all()) this.#records.set(id, value);
+    for (const directory of [this.#layers, this.#recipes, this.#ingest, this.#quarantine]) {
+      for (const name of readdirSync(directory))
+        this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
+    }
+  }
+
+  #sweep(): void {
     const there = new Set(readdirSync(this.#layers));
-    for (const { id, value } of this.#table.all()) {
-      if (there.has(value.directory)) this.#records.set(id, value);
-      else {
-        this.#log.warn({ layer: id }, 'the directory of a layer is missing; the layer is forgotten');
-        this.#table.delete(id);
-      }
+    for (const [id, { directory }] of this.#records) {
+      if (there.has(directory)) continue;
+      this.#log.warn({ layer: id }, 'the directory of a layer is missing; the layer is forgotten');
+      this.#table.delete(id);
+      this.#records.delete(id);
     }
     const known = new Set(this.#records.values().map((record) => record.directory));
-    for (const directory of [this.#layers, this.#recipes, this.#ingest]) {
-      for (const name of readdirSync(directory)) {
-        this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
-        if (directory === this.#ingest || !known.has(name)) this.#trash.take(join(directory, name));
-      }
+    // What was set aside has been there for people to look at until now.
+    for (const directory of [this.#ingest, this.#quarantine, this.#layers, this.#recipes]) {
+      const holdsKnown = directory === this.#layers || directory === this.#recipes;
+      for (const name of readdirSync(directory))
+        if (!holdsKnown || !known.has(name)) this.#trash.take(join(directory, name));
     }
   }
 }

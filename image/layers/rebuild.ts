@@ -49,11 +49,17 @@ export function* rebuildTar({ directory, recipe, facts }: LayerOnDisk): Generato
   reader.finish();
 }
 
-/** Reads the whole layer. Throws Fault('data-loss') with what is wrong with it. Synchronous. */
-export function verifyLayer(layer: LayerOnDisk): void {
+/**
+ * Reads the whole layer. Throws Fault('data-loss') with what is wrong with it. Synchronous; `check` may throw between
+ * two pieces.
+ */
+export function verifyLayer(layer: LayerOnDisk, check: () => void = () => {}): void {
   const algorithm = layer.diffId.slice(0, layer.diffId.indexOf(':'));
   const hash = createHash(algorithm);
-  for (const bytes of rebuildTar(layer)) hash.update(bytes);
+  for (const bytes of rebuildTar(layer)) {
+    check();
+    hash.update(bytes);
+  }
   const actual = `${algorithm}:${hash.digest('hex')}`;
   if (actual !== layer.diffId)
     throw new Fault('data-loss', `The content of the layer is ${actual}, expected ${layer.diffId}`);

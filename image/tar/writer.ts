@@ -44,6 +44,22 @@ export function paxRecord(key: string, value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(String(rest.length + digits)), rest]);
 }
 
+/** The header block of an entry whose `size` bytes of content are written by somebody else. Only short names. */
+export function tarHeader(entry: NewEntry, size: number): Buffer {
+  if (size > 0o77777777777) return largeHeader(entry, size);
+  return header(entry, TYPE_FLAG[entry.type ?? 'file'], size);
+}
+
+/** Sizes of 8 GiB and more stand in base 256 (GNU tar manual, "Extensions to the standard format"). */
+function largeHeader(entry: NewEntry, size: number): Buffer {
+  const block = header(entry, TYPE_FLAG[entry.type ?? 'file'], 0);
+  const [offset, length] = FIELD.size;
+  block.fill(0, offset, offset + length);
+  block[offset] = 0x80;
+  block.writeBigUInt64BE(BigInt(size), offset + length - 8);
+  return summed(block);
+}
+
 function paxRecords(entry: NewEntry, size: number): [string, Uint8Array][] {
   const records: [string, Uint8Array][] = [];
   const text = (key: string, value: string): void => void records.push([key, Buffer.from(value)]);
@@ -91,9 +107,14 @@ function header(entry: NewEntry, flag: string, size: number): Buffer {
   put(FIELD.magic, 'ustar\x0000');
   octal(FIELD.major, entry.major ?? 0);
   octal(FIELD.minor, entry.minor ?? 0);
-  put(FIELD.checksum, '        ');
+  return summed(block);
+}
+
+function summed(block: Buffer): Buffer {
+  const [offset, length] = FIELD.checksum;
+  block.fill(' ', offset, offset + length);
   const sum = block.reduce((total, byte) => total + byte, 0);
-  put(FIELD.checksum, `${sum.toString(8).padStart(6, '0')}\0 `);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, offset);
   return block;
 }
 

@@ -280,6 +280,9 @@ export function fakeImages(): Images {
     },
     pulls: () => ({ running: [], totals: { bytesFetched: 0, done: 0, failed: 0 } }),
     load: async () => [BUSYBOX],
+    async save() {},
+    inspect: () => ({ image: BUSYBOX, manifest: '', configBlob: '{}', layers: [] }),
+    check: async () => ({ verified: 1, unverifiable: 0, findings: [] }),
     async remove(reference) {
       const found = find(reference);
       if (found === undefined) throw new Fault('not-found', 'There is no such image');
@@ -317,6 +320,7 @@ export const FAKE_DAEMON: DaemonFacts = {
   startedAt: new Date(0),
   versions: { node: process.version },
   config: () => ({ root: '/var/lib/berth' }),
+  check: async () => ({ live: true, pods: [], store: { verified: 1, unverifiable: 0, findings: [] } }),
 };
 
 /** All rooms, in memory. */
