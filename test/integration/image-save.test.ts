@@ -70,17 +70,24 @@ describeInOwnNamespaces('saving images', import.meta.url, () => {
           ['saved.tar'],
         );
 
-        const source = `${format}-archive:${file}`;
+        // Skopeo of Debian 12 reads no docker archive that is compressed with gzip as a whole.
+        const program = { none: 'cat', gzip: 'zcat', zstd: 'zstdcat' }[
+          format === 'docker' ? compression : 'none'
+        ];
+        fs.writeFileSync(store.path('plain.tar'), execFileSync(program, [file], { maxBuffer: 1 << 28 }));
+        const source = `${format}-archive:${store.path('plain.tar')}`;
         const config = execFileSync('skopeo', ['inspect', '--config', '--raw', source]);
         assert.equal(JSON.parse(config.toString()).config.Labels.note, 'é');
         execFileSync('skopeo', ['copy', '-q', source, `oci:${store.path('layout')}:copied:1`]);
 
         for (const archive of [file, store.path('layout')]) {
-          await store.images.remove(image.id);
+          await store.images.remove(name('saved:1'));
           await store.layersGone();
           const [loaded, ...more] = await store.images.load(archive, { name: name('saved:1') });
           assert.deepEqual(more, []);
-          assert.equal(loaded!.id, image.id, 'the image is the same one');
+          // Skopeo writes the configuration of a docker archive in words of its own.
+          if (format === 'oci' || archive === file)
+            assert.equal(loaded!.id, image.id, 'the image is the same one');
           assert.deepEqual(loaded!.layers, image.layers);
           assert.deepEqual(loaded!.repoTags, [name('saved:1')]);
           look(loaded!.layers);
@@ -135,17 +142,8 @@ describeInOwnNamespaces('saving images', import.meta.url, () => {
     );
     fs.writeFileSync(join(store.images.inspect(image.id).layers[1]!.directory, 'big'), 'c'.repeat(2_500_000));
     await store.refuses(store.images.save([image.id], file, {}), 'data-loss', /expected sha256/);
-    await store
-      .refuses(
-        store.images
-          .save([image.id], file, { signal: AbortSignal.abort(new Error('left')) })
-          .catch((error) => {
-            throw Object.assign(error, {});
-          }),
-        'data-loss',
-        /./,
-      )
-      .catch((error: Error) => assert.match(error.message, /left/));
+    const left = AbortSignal.abort(new Error('the caller left'));
+    await assert.rejects(store.images.save([image.id], file, { signal: left }), /the caller left/);
     assert.deepEqual(
       fs.readdirSync(store.root).filter((entry) => entry.startsWith('no')),
       [],
