@@ -3,7 +3,7 @@ import { systemClock } from '../ground/clock.ts';
 import { crashingAt } from '../ground/crash-at.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
-import { RecordStore } from '../ground/records.ts';
+import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
 import { openNetwork } from '../network/open-network.ts';

@@ -1,11 +1,8 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Log } from '../ground/log.ts';
 import { RecordStore } from '../ground/records.ts';
-import type { StageSink } from '../ground/stages.ts';
 import type { Images } from '../image/images.ts';
-import { openImages } from '../image/open-images.ts';
-import type { ExitWatcher } from '../native/exits.ts';
+import { openImages, type OpenImagesOptions } from '../image/open-images.ts';
 import type { Config } from './config/schema.ts';
 
 /** Opens the record store for its owner alone: records hold the environment of containers. */
@@ -18,14 +15,7 @@ export function openRecords(config: Config): RecordStore {
 }
 
 /** What the image room needs beside the configuration. */
-export interface ImageRoomParts {
-  records: RecordStore;
-  exits: ExitWatcher;
-  stages: StageSink;
-  log: Log;
-  bootId: string;
-  inspectOnly?: boolean;
-}
+export type ImageRoomParts = Omit<OpenImagesOptions, 'root' | 'config'>;
 
 /** Opens the image room of this configuration. */
 export function openImageRoom(config: Config, parts: ImageRoomParts): Promise<Images> {
