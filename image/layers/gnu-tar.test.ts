@@ -170,7 +170,7 @@ describe('unpacking beside GNU tar', function () {
             fs.rmSync(home, { recursive: true });
           }
         }),
-        { numRuns: 40 },
+        { numRuns: 20 },
       );
     });
   }
