@@ -112,6 +112,15 @@ function routeBody(o: RouteOptions, any = false): Buffer {
   ]);
 }
 
+/** The body of RTM_GETROUTE for one destination. */
+export function routeQuery(address: string): Buffer {
+  const { family, bytes } = ipBytes(address);
+  const header = Buffer.alloc(ROUTE_HEADER);
+  header[0] = family;
+  header[1] = bytes.length * 8;
+  return Buffer.concat([header, attribute(RTA.DST, bytes)]);
+}
+
 export interface Route {
   family: 4 | 6;
   /** With its length; `default` for all. */

@@ -5,7 +5,7 @@ import { bind, bindInPool, check } from './libc.ts';
 import { parseAddress, type Address } from './netlink-addresses.ts';
 import { align4, attribute, attributes, text, textOf, u32, type RtMessage } from './netlink-attributes.ts';
 import { linkHeader, parseLink, type Link } from './netlink-links.ts';
-import { parseNeighbour, parseRoute, type Neighbour, type Route } from './netlink-routes.ts';
+import { parseNeighbour, parseRoute, routeQuery, type Neighbour, type Route } from './netlink-routes.ts';
 
 export * from './netlink-addresses.ts';
 export * from './netlink-bridges.ts';
@@ -55,7 +55,7 @@ const NLMSG_DONE = 3;
 const NLM_F = { REQUEST: 1, ACK: 4, DUMP_INTR: 0x10, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP: 0x300 };
 const NLMSGERR_ATTR_MSG = 1;
 
-const RTM = { NEWLINK: 16, GETLINK: 18, GETADDR: 22, GETROUTE: 26, GETNEIGH: 30 };
+const RTM = { NEWLINK: 16, GETLINK: 18, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26, GETNEIGH: 30 };
 const IFLA_IFNAME = 3;
 const IFLA_EXT_MASK = 29;
 const RTEXT_FILTER_SKIP_STATS = 8;
@@ -165,6 +165,23 @@ export class Rtnl implements Disposable {
         const failure = failureOf(call, message);
         if (failure === undefined || failure.errno === E.ENODEV) return link;
         throw failure;
+      }
+  }
+
+  /** How a packet to this address would leave: undefined when nothing leads there. */
+  routeTo(address: string): { link: string; gateway: string | undefined } | undefined {
+    const call = `get route to ${address}`;
+    this.#send([{ name: call, type: RTM.GETROUTE, flags: NLM_F.ACK, body: routeQuery(address) }]);
+    let route: Route | undefined;
+    for (;;)
+      for (const message of this.#receive(call)) {
+        if (message.type === RTM.NEWROUTE) route = parseRoute(message.body);
+        if (message.type !== NLMSG_ERROR) continue;
+        const failure = failureOf(call, message);
+        if (failure !== undefined && failure.errno !== E.ENETUNREACH && failure.errno !== E.EHOSTUNREACH)
+          throw failure;
+        const link = this.links().find(({ index }) => index === route?.index)?.name;
+        return link === undefined ? undefined : { link, gateway: route?.gateway };
       }
   }
 

@@ -1,6 +1,6 @@
 import type { PluginCallInput } from '../../cni/plugin.ts';
 import type { ResultIp } from '../../cni/result.ts';
-import { chainName, comment, type PodChain } from './pod-chains.ts';
+import { chainName, comment, type PodRules } from './pod-chains.ts';
 
 /**
  * What masquerades a pod's connections to the world, as the reference plugins bridge and ptp write it: a chain of the
@@ -10,9 +10,10 @@ import { chainName, comment, type PodChain } from './pod-chains.ts';
 export function masqueradeChains(
   { config, containerId }: Pick<PluginCallInput, 'config' | 'containerId'>,
   ips: readonly ResultIp[],
-): PodChain[] {
+): PodRules[] {
+  const name = chainName(config.name, containerId);
   const tag = comment(config.name, containerId);
-  return ([4, 6] as const).flatMap((family): PodChain[] => {
+  return ([4, 6] as const).flatMap((family): PodRules[] => {
     const ours = ips.filter(({ address }) => address.includes(':') === (family === 6));
     if (ours.length === 0) return [];
     const multicast = family === 4 ? '224.0.0.0/4' : 'ff00::/8';
@@ -20,14 +21,16 @@ export function masqueradeChains(
       {
         family,
         table: 'nat',
-        name: chainName(config.name, containerId),
-        rules: ours.flatMap(({ address }) => [
-          `-d ${address} ${tag} -j ACCEPT`,
-          `! -d ${multicast} ${tag} -j MASQUERADE`,
-        ]),
-        jumps: ours.map(({ address }) => ({
-          from: 'POSTROUTING',
-          match: `-s ${address.split('/')[0]} ${tag}`,
+        chain: {
+          name,
+          rules: ours.flatMap(({ address }) => [
+            `-d ${address} ${tag} -j ACCEPT`,
+            `! -d ${multicast} ${tag} -j MASQUERADE`,
+          ]),
+        },
+        entries: ours.map(({ address }) => ({
+          chain: 'POSTROUTING',
+          rule: `-s ${address.split('/')[0]}/${family === 4 ? 32 : 128} ${tag} -j ${name}`,
         })),
       },
     ];
@@ -38,7 +41,12 @@ export function masqueradeChains(
 export function masqueradeRemains({
   config,
   containerId,
-}: Pick<PluginCallInput, 'config' | 'containerId'>): PodChain[] {
+}: Pick<PluginCallInput, 'config' | 'containerId'>): PodRules[] {
   const name = chainName(config.name, containerId);
-  return ([4, 6] as const).map((family) => ({ family, table: 'nat', name, rules: [], jumps: [] }));
+  return ([4, 6] as const).map((family) => ({
+    family,
+    table: 'nat',
+    chain: { name, rules: [] },
+    entries: [],
+  }));
 }

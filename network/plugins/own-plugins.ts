@@ -2,9 +2,11 @@ import type { Plugin } from '../../cni/plugin.ts';
 import type { ExitWatcher } from '../../native/exits.ts';
 import { Iptables } from '../iptables.ts';
 import { Bridge } from './bridge/bridge.ts';
+import { Firewall } from './firewall.ts';
 import { hostLocal } from './host-local/host-local.ts';
 import { loopback } from './loopback.ts';
 import { PodChains } from './pod-chains.ts';
+import { Portmap } from './portmap.ts';
 import { Ptp } from './ptp.ts';
 
 export interface OwnPluginOptions {
@@ -14,11 +16,18 @@ export interface OwnPluginOptions {
 }
 
 /** The types of `ownPlugins`. */
-export const OWN_TYPES = ['bridge', 'host-local', 'loopback', 'ptp'] as const;
+export const OWN_TYPES = ['bridge', 'firewall', 'host-local', 'loopback', 'portmap', 'ptp'] as const;
 
 /** Every CNI plugin that Berth brings: the daemon calls them as functions, `berth cni install` as executables. */
 export function ownPlugins({ exits, namespaceGoes }: OwnPluginOptions): Plugin[] {
   const chains = new PodChains([new Iptables(exits, 4), new Iptables(exits, 6)]);
   const options = { chains, namespaceGoes };
-  return [new Bridge(options), hostLocal, loopback, new Ptp(options)];
+  return [
+    new Bridge(options),
+    new Firewall(options),
+    hostLocal,
+    loopback,
+    new Portmap(options),
+    new Ptp(options),
+  ];
 }

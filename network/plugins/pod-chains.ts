@@ -2,15 +2,27 @@ import { hash } from 'node:crypto';
 import { messageOf } from '../../ground/fault.ts';
 import type { RuleTables } from '../iptables.ts';
 
-/** A chain that belongs to one pod, with what leads into it. */
-export interface PodChain {
+type Table = 'nat' | 'filter';
+
+/** Rules that belong to one pod: a chain of its own, or single rules in chains that pods share. */
+export interface PodRules {
   family: 4 | 6;
-  table: 'nat' | 'filter';
+  table: Table;
+  /** The pod's own chain: its rules, without `-A <chain>`. */
+  chain?: { name: string; rules: string[] };
+  /** Rules in other chains, without `-A <chain>`, in the form of iptables-save(8). */
+  entries: { chain: string; rule: string }[];
+}
+
+/** A chain that all pods share. It is made when it is missing, and stays. */
+export interface SharedChain {
+  family: 4 | 6;
+  table: Table;
   name: string;
-  /** Without `-A <chain>`. */
+  /** Its first rules, in the form of iptables-save(8). */
   rules: string[];
-  /** Rules of other chains, without `-A <chain>` and without the jump itself. */
-  jumps: { from: string; match: string }[];
+  /** What leads into it, in the same form and without `-j <name>`; `first`: before all other rules there. */
+  jumps: { from: string; match: string; first?: boolean }[];
 }
 
 /** The longest name that the kernel takes, without its NUL. */
@@ -18,47 +30,55 @@ const NAME_MAX = 28;
 
 /** The name that the reference plugins give a pod's chain: `CNI-` and a hash of network and container. */
 export function chainName(network: string, containerId: string, prefix = ''): string {
-  const digest = hash('sha512', `${network}${containerId}`);
-  return `CNI-${prefix}${digest}`.slice(0, NAME_MAX);
+  return `CNI-${prefix}${hash('sha512', `${network}${containerId}`)}`.slice(0, NAME_MAX);
 }
 
-/** The match that marks every rule of a pod, as the reference plugins do. */
-export function comment(network: string, containerId: string): string {
-  return `-m comment --comment "name: \\"${network}\\" id: \\"${containerId}\\""`;
+/** The comment that marks every rule of a pod, as the reference plugins do. */
+export function comment(network: string, containerId: string, what = ''): string {
+  return `-m comment --comment "${what}name: \\"${network}\\" id: \\"${containerId}\\""`;
 }
 
 /**
- * Writes chains of single pods with iptables-restore: one transaction for each family and call. Works in the network
- * namespace that the process is in.
+ * Writes the rules of single pods with iptables-restore: one transaction for each family and call. Works in the
+ * network namespace that the process is in.
  */
 export class PodChains {
   readonly #tables: RuleTables[];
+  /** Shared chains that were seen or made; who finds them missing forgets them. */
+  readonly #seen = new Set<string>();
 
   constructor(tables: RuleTables[]) {
     this.#tables = tables;
   }
 
-  /** Makes the chains, or empties and fills them anew; leads into each of them by its jumps. */
-  async put(chains: PodChain[], signal?: AbortSignal): Promise<void> {
-    await this.#each(chains, async (tables, ours) => {
-      await tables.restore(
-        text(ours, ({ name, rules, jumps }) => [
-          ...rules.map((rule) => `-A ${name} ${rule}`),
-          ...jumps.map(({ from, match }) => `-A ${from} ${match} -j ${name}`),
-        ]),
-        signal,
-      );
+  /** Makes the pod's chains, or empties and fills them anew, adds its entries, and makes shared chains that are missing. */
+  async put(rules: PodRules[], shared: SharedChain[] = [], signal?: AbortSignal): Promise<void> {
+    await this.#each(rules, async (tables, ours) => {
+      const needed = shared.filter(({ family }) => family === tables.family);
+      const unseen = needed.filter((chain) => !this.#seen.has(keyOf(chain)));
+      const text = async (missing: SharedChain[]): Promise<string> =>
+        this.#putText(ours, await this.#missingParts(tables, missing, signal));
+      try {
+        await tables.restore(await text(unseen), signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (unseen.length === needed.length) throw error;
+        // Somebody may have taken away what was there before.
+        await tables.restore(await text(needed), signal);
+      }
+      for (const chain of needed) this.#seen.add(keyOf(chain));
     });
   }
 
-  /** Takes the chains away with all that leads into them, as far as they are there. Rules need not be known. */
-  async remove(chains: PodChain[], signal?: AbortSignal): Promise<void> {
-    await this.#each(chains, async (tables, ours) => {
+  /** Takes the pod's rules away, as far as they are there. The rules of its own chains need not be known. */
+  async remove(rules: PodRules[], signal?: AbortSignal): Promise<void> {
+    await this.#each(rules, async (tables, ours) => {
       try {
         await tables.restore(
-          text(ours, ({ name, jumps }) => [
-            ...jumps.map(({ from, match }) => `-D ${from} ${match} -j ${name}`),
-            `-X ${name}`,
+          byTable(ours, (table) => [
+            ...table.map(({ chain }) => chain && `:${chain.name} - [0:0]`),
+            ...table.flatMap(({ entries }) => entries.map(({ chain, rule }) => `-D ${chain} ${rule}`)),
+            ...table.map(({ chain }) => chain && `-X ${chain.name}`),
           ]),
           signal,
         );
@@ -69,28 +89,103 @@ export class PodChains {
     });
   }
 
-  /** What is there is not what the chains say: looks, and takes away just that. */
-  async #removeFound(
+  /** Whether all of these rules are there. */
+  async has(rules: PodRules[], signal?: AbortSignal): Promise<boolean> {
+    let found = true;
+    await this.#each(rules, async (tables, ours) => {
+      for (const table of new Set(ours.map((one) => one.table))) {
+        const saved = new Set((await tables.save(table, signal)).split('\n'));
+        for (const { chain, entries } of ours.filter((one) => one.table === table)) {
+          // iptables-save writes matches in an order of its own: what leads to the pod's chain is known by that.
+          const present = (entry: PodRules['entries'][number]): boolean =>
+            saved.has(`-A ${entry.chain} ${entry.rule}`) ||
+            (chain !== undefined &&
+              [...saved].some(
+                (line) => line.startsWith(`-A ${entry.chain} `) && targetOf(line) === chain.name,
+              ));
+          if (!entries.every(present)) found = false;
+        }
+      }
+    });
+    return found;
+  }
+
+  #putText(ours: PodRules[], missing: MissingPart[]): string {
+    return (['nat', 'filter'] as const)
+      .flatMap((table) => {
+        const pods = ours.filter((one) => one.table === table);
+        const parts = missing.filter((one) => one.table === table);
+        if (pods.length === 0 && parts.length === 0) return [];
+        return [
+          `*${table}`,
+          ...parts.flatMap(({ chain }) => chain ?? []),
+          ...pods.flatMap(({ chain }) => (chain === undefined ? [] : `:${chain.name} - [0:0]`)),
+          ...parts.flatMap(({ rules }) => rules),
+          ...pods.flatMap(({ chain, entries }) => [
+            ...(chain?.rules ?? []).map((rule) => `-A ${chain!.name} ${rule}`),
+            ...entries.map((entry) => `-A ${entry.chain} ${entry.rule}`),
+          ]),
+          'COMMIT',
+          '',
+        ];
+      })
+      .join('\n');
+  }
+
+  /** Looks which of the shared chains, and of what leads into them, are not there. */
+  async #missingParts(
     tables: RuleTables,
-    chains: PodChain[],
-    why: string,
+    shared: SharedChain[],
     signal?: AbortSignal,
-  ): Promise<void> {
-    for (const table of new Set(chains.map((chain) => chain.table))) {
+  ): Promise<MissingPart[]> {
+    const parts: MissingPart[] = [];
+    for (const table of new Set(shared.map((one) => one.table))) {
       const saved = (await tables.save(table, signal)).split('\n');
-      const names = new Set(chains.filter((chain) => chain.table === table).map(({ name }) => name));
+      for (const { name, rules, jumps } of shared.filter((one) => one.table === table)) {
+        const present = saved.some((line) => line.startsWith(`:${name} `));
+        const jump = (match: string): string => `${match === '' ? '' : `${match} `}-j ${name}`;
+        parts.push({
+          table,
+          chain: present ? undefined : `:${name} - [0:0]`,
+          rules: [
+            // The first rule of all is put in last.
+            ...rules
+              .toReversed()
+              .filter((rule) => !saved.includes(`-A ${name} ${rule}`))
+              .map((rule) => `-I ${name} ${rule}`),
+            ...jumps
+              .filter(({ from, match }) => !saved.includes(`-A ${from} ${jump(match)}`))
+              .map(({ from, match, first }) => `${first === true ? '-I' : '-A'} ${from} ${jump(match)}`),
+          ],
+        });
+      }
+    }
+    return parts;
+  }
+
+  /** What is there is not what was expected: looks, and takes away just that. */
+  async #removeFound(tables: RuleTables, ours: PodRules[], why: string, signal?: AbortSignal): Promise<void> {
+    for (const table of new Set(ours.map((one) => one.table))) {
+      const saved = (await tables.save(table, signal)).split('\n');
+      const pods = ours.filter((one) => one.table === table);
+      const names = new Set(pods.flatMap(({ chain }) => chain?.name ?? []));
+      const entries = new Set(
+        pods.flatMap((pod) => pod.entries.map(({ chain, rule }) => `-A ${chain} ${rule}`)),
+      );
       const present = [...names].filter((name) => saved.some((line) => line.startsWith(`:${name} `)));
-      const jumps = saved.filter((line) => line.startsWith('-A ') && names.has(targetOf(line)));
-      if (present.length === 0 && jumps.length === 0) continue;
-      const lines = [
+      const lines = saved.filter(
+        (line) => line.startsWith('-A ') && (names.has(targetOf(line)) || entries.has(line)),
+      );
+      if (present.length === 0 && lines.length === 0) continue;
+      const text = [
         `*${table}`,
         ...present.map((name) => `:${name} - [0:0]`),
-        ...jumps.map((line) => line.replace('-A ', '-D ')),
+        ...lines.map((line) => line.replace('-A ', '-D ')),
         ...present.map((name) => `-X ${name}`),
         'COMMIT\n',
       ];
       try {
-        await tables.restore(lines.join('\n'), signal);
+        await tables.restore(text.join('\n'), signal);
       } catch (error) {
         throw new Error(`${messageOf(error)}; before that: ${why}`, { cause: error });
       }
@@ -98,29 +193,34 @@ export class PodChains {
   }
 
   async #each(
-    chains: PodChain[],
-    work: (tables: RuleTables, ours: PodChain[]) => Promise<void>,
+    rules: PodRules[],
+    work: (tables: RuleTables, ours: PodRules[]) => Promise<void>,
   ): Promise<void> {
     for (const tables of this.#tables) {
-      const ours = chains.filter(({ family }) => family === tables.family);
+      const ours = rules.filter(({ family }) => family === tables.family);
       if (ours.length > 0) await work(tables, ours);
     }
   }
 }
 
-function text(chains: PodChain[], lines: (chain: PodChain) => string[]): string {
+interface MissingPart {
+  table: Table;
+  /** The line that declares the chain. */
+  chain: string | undefined;
+  rules: string[];
+}
+
+function keyOf({ family, table, name }: SharedChain): string {
+  return `${family} ${table} ${name}`;
+}
+
+function byTable(rules: PodRules[], lines: (ours: PodRules[]) => (string | undefined)[]): string {
   return (['nat', 'filter'] as const)
     .flatMap((table) => {
-      const ours = chains.filter((chain) => chain.table === table);
-      if (ours.length === 0) return [];
-      return [
-        `*${table}`,
-        ...ours.map(({ name }) => `:${name} - [0:0]`),
-        ...ours.flatMap(lines),
-        'COMMIT',
-        '',
-      ];
+      const ours = rules.filter((one) => one.table === table);
+      return ours.length === 0 ? [] : [`*${table}`, ...lines(ours), 'COMMIT', ''];
     })
+    .filter((line) => line !== undefined)
     .join('\n');
 }
 

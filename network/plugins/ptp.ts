@@ -51,7 +51,7 @@ export class Ptp implements Plugin {
         await configureInterface(pod, { ips, routes: ipam.routes });
         await leadByGateway(pod, ips);
         await leadToPod(rtnl, port, ips);
-        if (ipMasq) await this.#options.chains.put(masqueradeChains(input, ips), signal);
+        if (ipMasq) await this.#options.chains.put(masqueradeChains(input, ips), [], signal);
         undo.move();
         return {
           interfaces: [entry(rtnl, port), { ...entry(inside, input.ifName), sandbox: input.netns }],

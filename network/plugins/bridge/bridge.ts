@@ -121,7 +121,7 @@ export class Bridge implements Plugin {
       if (settings.ipMasq && ips.length > 0) {
         const chains = masqueradeChains(input, ips);
         undo.push('masquerade', async () => await this.#chains.remove(chains));
-        await this.#chains.put(chains, signal);
+        await this.#chains.put(chains, [], signal);
       }
       signal?.throwIfAborted();
       undo.keep();
