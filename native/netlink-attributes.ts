@@ -84,6 +84,7 @@ export function macOf(data: Buffer | undefined): string {
   return data === undefined ? '' : data.toString('hex').replace(/(..)(?=.)/g, '$1:');
 }
 
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 

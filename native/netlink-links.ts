@@ -19,11 +19,14 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const IFF_UP = 1;
 const IFF_PROMISC = 0x100;
+const IFF_ALLMULTI = 0x200;
 export const IFLA = {
   ADDRESS: 1,
   IFNAME: 3,
   MTU: 4,
+  LINK: 5,
   MASTER: 10,
+  TXQLEN: 13,
   OPERSTATE: 16,
   LINKINFO: 18,
   STATS64: 23,
@@ -102,6 +105,17 @@ export function basics(mtu: number | undefined, mac: string | undefined): Buffer
   ];
 }
 
+/** An intermediate functional block: a link through which others send what they receive. */
+export function ifb(o: { name: string; mtu?: number }): RtMessage {
+  const body = Buffer.concat([
+    linkHeader(0, IFF_UP),
+    attribute(IFLA.IFNAME, text(o.name)),
+    ...basics(o.mtu, undefined),
+    nested(IFLA.LINKINFO, attribute(IFLA_INFO.KIND, text('ifb'))),
+  ]);
+  return { name: `add ifb ${o.name}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
+}
+
 /** Sets a link up. ENODEV when there is none of that index or name. */
 export function linkUp(link: LinkRef): RtMessage {
   return { name: `set link ${link} up`, type: RTM_NEWLINK, flags: 0, body: refer(link, IFF_UP) };
@@ -115,17 +129,31 @@ export function linkDown(link: LinkRef): RtMessage {
 /** Changes a link that exists. `master` 0 takes it out of its bridge; `netns` moves it. */
 export function linkSet(
   link: LinkRef,
-  change: { mtu?: number; mac?: string; master?: number; name?: string; netns?: number },
+  change: {
+    mtu?: number;
+    mac?: string;
+    master?: number;
+    name?: string;
+    netns?: number;
+    txQueueLength?: number;
+  },
 ): RtMessage {
   const body = Buffer.concat([
     refer(link),
     ...basics(change.mtu, change.mac),
     ...(change.master === undefined ? [] : [attribute(IFLA.MASTER, u32(change.master))]),
+    ...(change.txQueueLength === undefined ? [] : [attribute(IFLA.TXQLEN, u32(change.txQueueLength))]),
     ...(change.netns === undefined ? [] : [attribute(IFLA.NET_NS_FD, u32(change.netns))]),
     // With an index in the header the name is the new one.
     ...(change.name === undefined ? [] : [attribute(IFLA.IFNAME, text(change.name))]),
   ]);
   return { name: `set link ${link}`, type: RTM_NEWLINK, flags: 0, body };
+}
+
+/** Whether a link takes in all multicast frames. */
+export function linkAllMulticast(link: LinkRef, on: boolean): RtMessage {
+  const body = refer(link, on ? IFF_ALLMULTI : 0, IFF_ALLMULTI);
+  return { name: `set link ${link} allmulticast`, type: RTM_NEWLINK, flags: 0, body };
 }
 
 /** Whether a link takes in frames that are addressed to others. */
@@ -159,7 +187,12 @@ export interface Link {
   mtu: number;
   /** Index of the bridge it belongs to. */
   master: number | undefined;
+  /** Of a pair: index of the other end, in its own namespace. */
+  peer: number | undefined;
   up: boolean;
+  promiscuous: boolean;
+  allMulticast: boolean;
+  txQueueLength: number;
   stats: LinkStats | undefined;
 }
 
@@ -174,7 +207,11 @@ export function parseLink(body: Buffer): Link {
     mac: macOf(found.get(IFLA.ADDRESS)),
     mtu: u32Of(found.get(IFLA.MTU)) ?? 0,
     master: u32Of(found.get(IFLA.MASTER)),
+    peer: u32Of(found.get(IFLA.LINK)),
     up: (body.readUInt32LE(8) & IFF_UP) !== 0,
+    promiscuous: (body.readUInt32LE(8) & IFF_PROMISC) !== 0,
+    allMulticast: (body.readUInt32LE(8) & IFF_ALLMULTI) !== 0,
+    txQueueLength: u32Of(found.get(IFLA.TXQLEN)) ?? 0,
     stats: parseStats(found.get(IFLA.STATS64)),
   };
 }

@@ -5,11 +5,15 @@ import { bind, bindInPool, check } from './libc.ts';
 import { parseAddress, type Address } from './netlink-addresses.ts';
 import { align4, attribute, attributes, text, textOf, u32, type RtMessage } from './netlink-attributes.ts';
 import { linkHeader, parseLink, type Link } from './netlink-links.ts';
+import { parseQueue } from './netlink-traffic.ts';
 import { parseNeighbour, parseRoute, routeQuery, type Neighbour, type Route } from './netlink-routes.ts';
 
 export * from './netlink-addresses.ts';
 export * from './netlink-bridges.ts';
+export * from './netlink-traffic.ts';
 export {
+  ifb,
+  linkAllMulticast,
   linkDel,
   linkDown,
   linkHeader,
@@ -55,7 +59,7 @@ const NLMSG_DONE = 3;
 const NLM_F = { REQUEST: 1, ACK: 4, DUMP_INTR: 0x10, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP: 0x300 };
 const NLMSGERR_ATTR_MSG = 1;
 
-const RTM = { NEWLINK: 16, GETLINK: 18, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26, GETNEIGH: 30 };
+const RTM = { NEWLINK: 16, GETLINK: 18, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26, GETNEIGH: 30, GETQDISC: 38 };
 const IFLA_IFNAME = 3;
 const IFLA_EXT_MASK = 29;
 const RTEXT_FILTER_SKIP_STATS = 8;
@@ -198,6 +202,11 @@ export class Rtnl implements Disposable {
   /** The routes of all tables, of both families. */
   routes(): Route[] {
     return this.dump('get routes', RTM.GETROUTE, Buffer.alloc(12)).map(parseRoute);
+  }
+
+  /** The queueing disciplines of all links. */
+  queues(): { index: number; kind: string }[] {
+    return this.dump('get queues', RTM.GETQDISC, Buffer.alloc(20)).map(parseQueue);
   }
 
   /** The neighbours of all links, of both families. */

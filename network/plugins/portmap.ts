@@ -124,7 +124,7 @@ function conditions(value: unknown, refuse: (what: string) => never): string {
   if (value === undefined || value === null) return '';
   if (!Array.isArray(value) || !value.every((word) => typeof word === 'string' && /^[^\s"'\\]+$/.test(word)))
     return refuse('conditionsV4 and conditionsV6 are lists of words');
-  return value.map((word) => ` ${word}`).join('');
+  return value.map((word: string) => ` ${word}`).join('');
 }
 
 /** The pod's first address of each family, as the reference plugin takes them. */

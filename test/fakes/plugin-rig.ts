@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BuiltInPlugins } from '../../cni/built-in-plugins.ts';
@@ -108,7 +109,7 @@ export class PluginRig {
           ([key, value]) => [`${pod.containerId} ${key}`, value] as const,
         ),
       ),
-      ['files', this.files()],
+      ['files', this.files().map((line) => names.replace(line))],
     ]);
   }
 
@@ -116,6 +117,52 @@ export class PluginRig {
   named(result: JsonObject): unknown {
     const text = new Names().replace(JSON.stringify(result));
     return JSON.parse(text) as unknown;
+  }
+
+  /** Runs a program in the pod's network namespace; its output. */
+  inPod(pod: PodInterface, ...argv: string[]): string {
+    return this.onNode('nsenter', `--net=${pod.netns}`, ...argv);
+  }
+
+  onNode(...argv: string[]): string {
+    const { status, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** The name of the node's link that matches. */
+  linkLike(pattern: RegExp): string {
+    const names = (JSON.parse(this.onNode('ip', '-j', 'link')) as { ifname: string }[]).map(
+      (one) => one.ifname,
+    );
+    const found = names.find((name) => pattern.test(name));
+    if (found === undefined) throw new Error(`no link like ${pattern} among ${names.join(', ')}`);
+    return found;
+  }
+
+  /** Sends datagrams from a pod to an address of the node, all at once; how many arrived within half a second. */
+  async burst(
+    pod: PodInterface,
+    to: string,
+    count: number,
+    size: number,
+  ): Promise<{ sent: number; received: number }> {
+    const socket = createSocket('udp4');
+    let received = 0;
+    socket.on('message', () => received++);
+    await new Promise<void>((resolve) => socket.bind(0, to, resolve));
+    try {
+      const script = `
+        const s = require('node:dgram').createSocket('udp4');
+        let left = ${count};
+        for (let i = 0; i < ${count}; i++)
+          s.send(Buffer.alloc(${size}), ${socket.address().port}, '${to}', () => { if (--left === 0) s.close(); });`;
+      this.inPod(pod, process.execPath, '-e', script);
+      await sleep(500);
+      return { sent: count, received };
+    } finally {
+      socket.close();
+    }
   }
 
   files(): string[] {
@@ -199,18 +246,28 @@ function kernelState(names: Names, netns?: string): Record<string, string[]> {
       .sort(),
     neighbours: ip('neigh', 'show', 'nud', 'permanent').sort(),
     qdiscs: run('tc', 'qdisc').map((line) => names.replace(line).replace(/qdisc (\w+) \d+:/, 'qdisc $1')),
+    filters: (JSON.parse(run('ip', '-j', 'link').join('')) as { ifname: string }[]).flatMap(({ ifname }) =>
+      [[], ['parent', 'ffff:']].flatMap((where) =>
+        run('tc', 'filter', 'show', 'dev', ifname, ...where)
+          // The reference plugin adds the redirection twice; the first one takes every packet.
+          .filter((line) => !/action order 2|index 2 ref/.test(line))
+          .map((line) => names.replace(`${ifname}: ${line}`)),
+      ),
+    ),
     vlans: names.replace(run('bridge', 'vlan').join('\n')).split('\n'),
     rules4: rules('iptables'),
     rules6: rules('ip6tables'),
     switches: [
       'net.ipv4.ip_forward',
       'net.ipv6.conf.all.forwarding',
+      'net.core.somaxconn',
       ...(netns === undefined
         ? []
         : [
             'net.ipv4.conf.eth0.arp_notify',
             'net.ipv6.conf.eth0.disable_ipv6',
             'net.ipv6.conf.eth0.accept_dad',
+            'net.ipv4.conf.eth0.arp_filter',
           ]),
     ].flatMap((name) => run('sysctl', '-e', name)),
   };
