@@ -1,3 +1,5 @@
+import type { IdMappings } from '../native/id-mapping.ts';
+
 /**
  * What the image room offers to the rooms above it. `open-images.ts` makes the real one.
  */
@@ -123,8 +125,11 @@ export interface ImageDetails {
 
 /** A container's root file system: layers below, one writable directory on top. */
 export interface Snapshotter {
-  /** Makes the directories of snapshot `id` above `layers` (chain ids). Nothing is mounted yet. */
-  prepare(id: string, layers: string[]): void;
+  /**
+   * Makes the directories of snapshot `id` above `layers` (chain ids). Nothing is mounted yet. `owners`: the ids of the
+   * user namespace that will write there.
+   */
+  prepare(id: string, layers: string[], owners?: IdMappings): void;
   /** Makes a snapshot that shows `layers` and takes no changes. Nothing is mounted yet. */
   prepareView(id: string, layers: string[]): void;
   /**
@@ -132,8 +137,13 @@ export interface Snapshotter {
    * is no part of the root file system. Its absolute path.
    */
   volume(id: string, name: string): string;
-  /** Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). */
-  mount(id: string, target: string): void;
+  /**
+   * Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). With a user namespace (a
+   * file descriptor) the layers' files belong to its ids. Throws `precondition` when the file system cannot do that.
+   */
+  mount(id: string, target: string, userNamespace?: number): void;
+  /** Whether layers can be shown with the ids of a user namespace, tried out; else the reason. */
+  mapsIds(userNamespace: number): string | undefined;
   /** Detaches `target`; no error when nothing is mounted there. */
   unmount(target: string): void;
   /** Bytes and inodes of the writable directory. */

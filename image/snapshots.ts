@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordTable } from '../ground/records.ts';
-import { isErrno } from '../native/errno.ts';
-import { mountOverlay, umount } from '../native/mount.ts';
+import { ErrnoError, isErrno } from '../native/errno.ts';
+import { hostIdOf, type IdMapping, type IdMappings } from '../native/id-mapping.ts';
+import { cloneMount, mapMountIds } from '../native/mount-api.ts';
+import { mountOverlay, umount, type OverlayOptions } from '../native/mount.ts';
 import { treeUsage } from './disk-usage.ts';
 import type { FilesystemUsage, Snapshotter } from './images.ts';
 import type { LayerStore } from './layers/layer-store.ts';
@@ -29,6 +31,8 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
  * after a crash is taken away before each mount, because a crash of the daemon alone loses nothing.
  */
 export class OverlaySnapshots implements Snapshotter {
+  /** Above snapshots and layers. */
+  readonly #root: string;
   readonly #directory: string;
   /** Stands below snapshots that have no layer: overlayfs wants one. */
   readonly #empty: string;
@@ -49,6 +53,7 @@ export class OverlaySnapshots implements Snapshotter {
     /** Called when a snapshot no longer needs its layers. */
     removed: () => void;
   }) {
+    this.#root = options.root;
     this.#directory = join(options.root, 'snapshots');
     this.#empty = join(options.root, 'empty');
     this.#table = options.table;
@@ -60,8 +65,8 @@ export class OverlaySnapshots implements Snapshotter {
     if (options.sweep !== false) this.#sweep();
   }
 
-  prepare(id: string, layers: string[]): void {
-    this.#prepare(id, { layers });
+  prepare(id: string, layers: string[], owners?: IdMappings): void {
+    this.#prepare(id, { layers }, owners);
   }
 
   prepareView(id: string, layers: string[]): void {
@@ -78,7 +83,7 @@ export class OverlaySnapshots implements Snapshotter {
     return directory;
   }
 
-  #prepare(id: string, record: SnapshotRecord): void {
+  #prepare(id: string, record: SnapshotRecord, owners?: IdMappings): void {
     const { layers, view } = record;
     if (!ID.test(id)) throw new Fault('invalid', `${JSON.stringify(id)} is no id of a snapshot`);
     if (this.#records.has(id)) throw new Fault('exists', `The snapshot ${id} is already there`);
@@ -87,14 +92,14 @@ export class OverlaySnapshots implements Snapshotter {
     this.#records.set(id, record);
     try {
       if (view === true) mkdirSync(join(this.#directory, id), { mode: 0o700 });
-      else this.#makeDirectories(id, layers);
+      else this.#makeDirectories(id, layers, owners);
     } catch (error) {
       this.remove(id);
       throw error;
     }
   }
 
-  #makeDirectories(id: string, layers: string[]): void {
+  #makeDirectories(id: string, layers: string[], owners: IdMappings | undefined): void {
     const place = join(this.#directory, id);
     mkdirSync(place, { mode: 0o700 });
     const upper = join(place, 'fs');
@@ -102,29 +107,58 @@ export class OverlaySnapshots implements Snapshotter {
     mkdirSync(join(place, 'work'), { mode: 0o700 });
     // The root directory that the container sees is this one: it takes its attributes from the image.
     const root = layers.toReversed().flatMap((layer) => this.#layers.get(layer)?.root ?? [])[0];
-    if (root === undefined) return;
-    chownSync(upper, root.uid, root.gid);
-    chmodSync(upper, root.mode);
+    const { uid, gid, mode } = root ?? { uid: 0, gid: 0, mode: 0o755 };
+    chownSync(
+      upper,
+      owners === undefined ? uid : ownerOf(owners.uids, uid),
+      owners === undefined ? gid : ownerOf(owners.gids, gid),
+    );
+    chmodSync(upper, mode);
   }
 
-  mount(id: string, target: string): void {
+  mount(id: string, target: string, userNamespace?: number): void {
     const record = this.#records.get(id);
     if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
     // Topmost first; overlayfs refuses a directory twice, and only its topmost appearance has an effect.
     const lower = new Set(record.layers.toReversed().map((layer) => this.#layers.directory(layer)));
     if (lower.size === 0) lower.add(this.#empty);
-    if (record.view === true) {
-      mountOverlay({ lower: [...lower], target, readonly: true });
+    const overlay = { lower: [...lower], target, ...this.#above(id, record) };
+    if (userNamespace === undefined) {
+      mountOverlay(overlay);
       return;
     }
+    try {
+      mountOverlay({ ...overlay, idmap: { parent: this.#root, userNamespace } });
+    } catch (error) {
+      const reason = this.mapsIds(userNamespace);
+      if (reason === undefined) throw error;
+      throw new Fault('precondition', reason, { cause: error });
+    }
+  }
+
+  /** What takes the changes above the layers. */
+  #above(id: string, { view }: SnapshotRecord): Omit<OverlayOptions, 'lower' | 'target'> {
+    if (view === true) return { readonly: true };
     const place = join(this.#directory, id);
     const work = join(place, 'work');
     rmSync(join(work, 'work/incompat'), { recursive: true, force: true });
-    mountOverlay({ lower: [...lower], upper: join(place, 'fs'), work, target, options: { volatile: '' } });
+    return { upper: join(place, 'fs'), work, options: { volatile: '' } };
+  }
+
+  mapsIds(userNamespace: number): string | undefined {
+    try {
+      using view = cloneMount(this.#root);
+      mapMountIds(view.fd, userNamespace);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ErrnoError)) throw error;
+      return `The file system of ${this.#root} cannot show its files with the ids of a user namespace (${error.code})`;
+    }
   }
 
   unmount(target: string): void {
-    umount(target);
+    // On kernels before 6.15 a view of the layers hangs below the overlay of a pod with a user namespace.
+    while (umount(target));
   }
 
   async usage(id: string, signal?: AbortSignal): Promise<FilesystemUsage> {
@@ -162,4 +196,9 @@ export class OverlaySnapshots implements Snapshotter {
       }
     }
   }
+}
+
+/** An id of the namespace as the disk keeps it; what the namespace does not map belongs to its root. */
+function ownerOf(mappings: readonly IdMapping[], id: number): number {
+  return hostIdOf(mappings, id) ?? hostIdOf(mappings, 0) ?? id;
 }

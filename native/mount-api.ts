@@ -16,6 +16,9 @@ const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const AT_EMPTY_PATH = 0x1000;
 /** struct mount_attr: u64 attr_set, attr_clr, propagation, userns_fd. */
 const MOUNT_ATTR_SIZE = 32;
+const MOUNT_ATTR_USERNS_FD = 24;
+/** No attribute of a mount like the others: it goes together with the namespace. */
+const MOUNT_ATTR_IDMAP = 0x100000;
 
 /** Attributes of one mount. */
 export const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
@@ -104,6 +107,19 @@ export function setMountAttributes(tree: number, attributes: number): void {
   bytes.writeBigUInt64LE(BigInt(attributes));
   const result = mountSetattr(SYS.mount_setattr, tree, '', AT_EMPTY_PATH, bytes, bytes.length);
   check(`mount_setattr ${attributes}`, result);
+}
+
+/**
+ * Maps the ids of one mount that is attached nowhere yet, by a user namespace: what its file system holds as id x of
+ * that namespace shows as the id that x has outside (mount_setattr(2), MOUNT_ATTR_IDMAP; Linux 5.12).
+ * Throws ErrnoError: EINVAL for a file system that cannot do it, EPERM for a mount whose ids are mapped already.
+ */
+export function mapMountIds(tree: number, userNamespace: number): void {
+  const bytes = Buffer.alloc(MOUNT_ATTR_SIZE);
+  bytes.writeBigUInt64LE(BigInt(MOUNT_ATTR_IDMAP));
+  bytes.writeBigUInt64LE(BigInt(userNamespace), MOUNT_ATTR_USERNS_FD);
+  const result = mountSetattr(SYS.mount_setattr, tree, '', AT_EMPTY_PATH, bytes, bytes.length);
+  check('mount_setattr idmap', result);
 }
 
 /** Gives a mount its place. */

@@ -1,3 +1,4 @@
+import { join, relative } from 'node:path';
 import { E, ErrnoError, isErrno } from './errno.ts';
 import { O, OwnedFd, openPath } from './fd.ts';
 import { bind, check } from './libc.ts';
@@ -5,6 +6,7 @@ import {
   attachMount,
   cloneMount,
   FsContext,
+  mapMountIds,
   MOUNT_ATTR,
   PARAMETER_MAX,
   setMountAttributes,
@@ -22,15 +24,23 @@ export interface OverlayOptions {
   /** `{ index: 'off', volatile: '' }`: an empty value is a flag. */
   options?: Record<string, string>;
   readonly?: boolean;
+  /**
+   * The layers' ids are seen through this user namespace (a file descriptor). `parent` is a directory above all of
+   * them: one mapped bind of it stands in for all layers, since a bind for each stalls the kernel when there are many.
+   */
+  idmap?: { parent: string; userNamespace: number };
 }
 
 /** mount(2) takes one page of data. */
 const MOUNT_DATA_MAX = 4095;
 const MS_RDONLY = 1;
+const MNT_DETACH = 2;
 
 const mount2 = bind<[string, string, string, number, string]>(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
 );
+
+const umount2 = bind<[string, number]>('int umount2(const char *target, int flags)');
 
 /**
  * Mounts an overlay of any number of layers. Layers are given one by one with `lowerdir+` (Linux 6.8), so that
@@ -39,6 +49,51 @@ const mount2 = bind<[string, string, string, number, string]>(
  * Errors carry what the kernel wrote about them. Paths must not hold backslashes.
  */
 export function mountOverlay(overlay: OverlayOptions): void {
+  if (overlay.idmap === undefined) {
+    mountLayers(overlay);
+    return;
+  }
+  using view = mappedView(overlay.idmap);
+  try {
+    mountLayers({ ...overlay, lower: seenFrom(overlay, `/proc/self/fd/${view.fd}`) });
+  } catch (error) {
+    // Before Linux 6.15 layers have to lie in the mount namespace of who mounts.
+    if (!isErrno(error, 'EINVAL')) throw error;
+    mountOnView(overlay, view);
+  }
+}
+
+/**
+ * The way of kernels before 6.15: the mapped view of the layers hangs where the overlay goes, and below it for as long
+ * as that lives. Two mounts to take off, then.
+ */
+export function mountOnView(overlay: OverlayOptions, view: OwnedFd = mappedView(overlay.idmap!)): void {
+  using _view = view;
+  const { target } = overlay;
+  attachMount(view.fd, target);
+  try {
+    mountLayers({ ...overlay, lower: seenFrom(overlay, target) });
+  } catch (error) {
+    check(`umount ${target}`, umount2(target, MNT_DETACH));
+    throw error;
+  }
+}
+
+/** Nobody can write through it: whatever goes wrong with it, the layers stay what they are. */
+function mappedView({ parent, userNamespace }: NonNullable<OverlayOptions['idmap']>): OwnedFd {
+  using undo = new DisposableStack();
+  const view = undo.use(cloneMount(parent));
+  mapMountIds(view.fd, userNamespace);
+  setMountAttributes(view.fd, MOUNT_ATTR.RDONLY);
+  undo.move();
+  return view;
+}
+
+function seenFrom({ lower, idmap }: OverlayOptions, place: string): string[] {
+  return lower.map((layer) => join(place, relative(idmap!.parent, layer)));
+}
+
+function mountLayers(overlay: OverlayOptions): void {
   if (overlay.upper === undefined && overlay.lower.length === 1)
     bindReadonly(overlay.lower[0]!, overlay.target);
   else if (!mountByLayers(overlay)) mountByData(overlay);

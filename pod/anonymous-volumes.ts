@@ -25,12 +25,13 @@ const KERNEL_PLACES = /^\/(proc|sys)(\/|$)/;
  * something at: a directory beside the container's writable layer that starts with the image's content, owner and mode
  * at that path, and goes away with the container. As containerd does it.
  *
- * The root file system is mounted by now; paths are resolved inside it. Throws `invalid` for a path that is none.
+ * `owner`: the pod's root, where that is not the node's. The root file system is mounted by now; paths are resolved inside it. Throws `invalid` for a path that is none.
  */
 export async function makeAnonymousVolumes(
   parts: Parts,
   record: ContainerRecord,
   image: ImageConfig,
+  owner: { uid: number; gid: number } | undefined,
   signal: AbortSignal,
 ): Promise<AnonymousVolume[]> {
   const rootfs = parts.paths.rootfs(record.id);
@@ -44,6 +45,7 @@ export async function makeAnonymousVolumes(
   for (const destination of wantedVolumes(volumes, mounts)) {
     const source = parts.images.snapshots.volume(record.id, String(made.length));
     made.push({ destination, source });
+    if (owner !== undefined) chownSync(source, owner.uid, owner.gid);
     await fill(parts, source, rootfs, destination, signal);
   }
   return made;

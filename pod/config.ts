@@ -1,3 +1,5 @@
+import type { IdMapping } from '../native/id-mapping.ts';
+
 /**
  * What a caller asks for, in plain types: the pod room's half of the CRI's configuration messages. The wire converts
  * its messages to these and back. Field names follow the CRI in camel case; 64-bit numbers that are nanoseconds are
@@ -29,11 +31,7 @@ export interface PortMapping {
 
 export type NamespaceMode = 'pod' | 'container' | 'node' | 'target';
 
-export interface IdMapping {
-  hostId: number;
-  containerId: number;
-  length: number;
-}
+export type { IdMapping } from '../native/id-mapping.ts';
 
 export interface NamespaceOptions {
   network: NamespaceMode;

@@ -146,7 +146,7 @@ export class Conmon implements Monitor {
   #argv(request: MonitorRequest): string[] {
     const { runtime, id, bundle } = request;
     const argv = [this.#options.path, '--sync', '--cid', id, '--cuuid', id, '--name', id, '--bundle', bundle];
-    argv.push('--runtime', runtime.program(), '--container-pidfile', join(bundle, 'pid'));
+    argv.push('--runtime', programFor(request), '--container-pidfile', join(bundle, 'pid'));
     argv.push(
       '--exit-dir',
       this.#options.exitsDir,
@@ -246,4 +246,13 @@ function createdInit(line: string, runtime: string): ProcessMark {
   const startTime = processStartTime(pid);
   if (startTime === undefined) throw new Fault('internal', `Process ${pid} was gone before it was started`);
   return { pid, startTime };
+}
+
+function programFor({ runtime, userns, stdin, tty }: MonitorRequest): string {
+  if (!userns || stdin || tty) return runtime.program();
+  const program = runtime.programWithoutInput();
+  if (program !== undefined) return program;
+  throw new Fault('precondition', 'This node executes no files in memory', {
+    hint: 'see vm.memfd_noexec in sysctl(8); pods with a user namespace need them',
+  });
 }

@@ -19,14 +19,20 @@ import { makeLogDirectory, removeEmptyLog, resolveLogPath } from './log-path.ts'
 import { missingProgram } from './missing-program.ts';
 import type { MonitorStart } from './monitor.ts';
 import { missingMountSource, resolveMountSources } from './mount-sources.ts';
+import { checkContainerNamespaces } from './namespace-rules.ts';
 import type { Parts } from './parts.ts';
-import { requireReady, type Sandbox } from './sandbox.ts';
+import { podRoot, podUserns, requireReady, type Sandbox } from './sandbox.ts';
 import { cgroupParent } from './sandbox-release.ts';
 import { prepareSpec } from './spec-input.ts';
 import { generateSpec } from './spec/generate.ts';
 import { resourcesInForce } from './spec/linux-resources.ts';
 import { withCompiledFilter } from './spec/seccomp/compiled-filter.ts';
 import { resolveStopSignal, signalName } from './signals.ts';
+import { targetProcess } from './target.ts';
+import { withMappedVolumes } from './userns/container-volumes.ts';
+import { releaseMappedVolumes } from './userns/mapped-volumes.ts';
+import { ownOutput } from './userns/own-output.ts';
+import { openPodUserns } from './userns/pod-namespace.ts';
 
 /**
  * CreateContainer: a container in a ready sandbox, created by the OCI runtime and held by its monitor, not yet
@@ -43,6 +49,8 @@ export async function createContainer(
 ): Promise<string> {
   const sandbox = parts.sandboxes.find(sandboxId);
   requireReady(sandbox);
+  checkContainerNamespaces(sandbox.record.config, config);
+  requireTarget(parts, sandbox, config);
   sandbox.adoptable = false;
   const handler = parts.handlers.pick(sandbox.record.handler);
   const name = containerName(sandbox.id, config);
@@ -141,6 +149,7 @@ function beginMonitor(parts: Parts, handler: Handler, record: ContainerRecord): 
     tty: config.tty,
     stdin: config.stdin,
     stdinOnce: config.stdinOnce,
+    userns: config.security.namespaces.userns?.mode === 'pod',
   });
 }
 
@@ -163,22 +172,23 @@ async function buildContainer(
     // The spec stage tells of it.
   });
   const volumes = await at.stage('snapshot', async () => {
-    parts.images.snapshots.prepare(id, image.layers);
-    parts.images.snapshots.mount(id, parts.paths.rootfs(id));
+    using userns = openPodUserns(sandbox);
+    parts.images.snapshots.prepare(id, image.layers, podUserns(sandbox.record.config));
+    parts.images.snapshots.mount(id, parts.paths.rootfs(id), userns?.fd);
     const imageVolumes = hasImageVolumes(config)
-      ? mountImageVolumes(parts, record)
+      ? mountImageVolumes(parts, record, userns?.fd)
       : new Map<string, string>();
-    const anonymousVolumes = await makeAnonymousVolumes(parts, record, image.config, signal);
+    const owner = podRoot(sandbox.record.config);
+    const anonymousVolumes = await makeAnonymousVolumes(parts, record, image.config, owner, signal);
     return { imageVolumes, anonymousVolumes };
   });
   await at.stage('spec', async () => {
     const stop = resolveStopSignal(config.stopSignal, image.config.stopSignal);
     record.stopSignal = stop;
     record.stopSignalName = signalName(stop);
-    const input = await prepareSpec(parts, sandbox, record, image, {
-      mountSources: await sources,
-      ...volumes,
-    });
+    const mountSources = await sources;
+    const mapped = await withMappedVolumes(parts, sandbox, record, mountSources, signal);
+    const input = await prepareSpec(parts, sandbox, record, image, { mountSources, ...volumes }, mapped);
     const { spec, notes } = generateSpec(input);
     record.user = {
       uid: input.user.uid,
@@ -197,7 +207,13 @@ async function buildContainer(
       record.monitored = await monitor.create(signal);
     } catch (error) {
       throw missingMountSource(config, error) ?? missingProgram(error) ?? error;
+    } finally {
+      // The container has them in its own namespace.
+      releaseMappedVolumes(parts.paths.mappedVolumes(id));
     }
+    requireTarget(parts, sandbox, config);
+    const userns = podUserns(sandbox.record.config);
+    if (userns !== undefined) ownOutput(record.monitored.init.pid, userns, record.user);
   });
   await at.stage('commit', () => {
     requireReady(sandbox);
@@ -205,6 +221,12 @@ async function buildContainer(
     parts.containerRecords.put(id, record);
     announceContainer(parts, container, 'created');
   });
+}
+
+/** Looked at before the create and after it: in between another process could have got the pid of one that ended. */
+function requireTarget(parts: Parts, sandbox: Sandbox, { security }: ContainerConfig): void {
+  const { pid, targetId } = security.namespaces;
+  if (pid === 'target') targetProcess(parts, sandbox, targetId);
 }
 
 function resolveImage(parts: Parts, record: ContainerRecord): ImageRecord {

@@ -6,6 +6,7 @@ import type { Container } from './container.ts';
 import { releaseImageVolumes } from './image-volumes.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
+import { releaseMappedVolumes } from './userns/mapped-volumes.ts';
 
 /** The kinds of debts that giving a container back can leave. */
 export const CONTAINER_DEBTS = { runtime: 'container-runtime', rootfs: 'container-rootfs' } as const;
@@ -39,8 +40,9 @@ export async function releaseRuntime(parts: Parts, container: Container): Promis
   record.released = true;
 }
 
-/** Mount, writable layer, bundle and hold on the image. */
+/** Mounts, writable layer, bundle and hold on the image. */
 function releaseRootfs(parts: Parts, id: string): void {
+  releaseMappedVolumes(parts.paths.mappedVolumes(id));
   const rootfs = parts.paths.rootfs(id);
   parts.images.snapshots.unmount(rootfs);
   try {

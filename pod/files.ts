@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import { isErrno } from '../native/errno.ts';
@@ -55,6 +55,10 @@ export interface PodFileContents {
   /** Absent or empty: the pod gets a copy of the node's resolv.conf, as with the peers. */
   dns?: DnsConfig;
   addresses?: string[];
+  /** The pod is on the node's network, and names mean there what they mean on the node: it gets a copy of its hosts. */
+  nodeHosts?: boolean;
+  /** Who the files belong to, when not to the node's root. */
+  owner?: { uid: number; gid: number };
 }
 
 /** Writes a pod's resolv.conf, hostname and hosts into a directory and says where they are. */
@@ -62,21 +66,25 @@ export function writePodFiles(directory: string, contents: PodFileContents): Pod
   const write = (name: string, content: string | Buffer): string => {
     const path = join(directory, name);
     writeFileSync(path, content, { mode: 0o644 });
+    if (contents.owner !== undefined) chownSync(path, contents.owner.uid, contents.owner.gid);
     return path;
   };
   const dns = contents.dns === undefined ? '' : resolvConf(contents.dns);
   return {
-    resolvConf: write('resolv.conf', dns === '' ? nodeResolvConf() : dns),
+    resolvConf: write('resolv.conf', dns === '' ? nodeFile('/etc/resolv.conf') : dns),
     hostname: write('hostname', hostnameFile(contents.hostname)),
-    hosts: write('hosts', hostsFile(contents.hostname, contents.addresses)),
+    hosts: write(
+      'hosts',
+      contents.nodeHosts === true ? nodeFile('/etc/hosts') : hostsFile(contents.hostname, contents.addresses),
+    ),
   };
 }
 
-function nodeResolvConf(): Buffer {
+function nodeFile(path: string): Buffer {
   try {
-    return readFileSync('/etc/resolv.conf');
+    return readFileSync(path);
   } catch (error) {
-    // A node without one resolves nothing, and so does the pod.
+    // A node without one resolves nothing by it, and so does the pod.
     if (isErrno(error, 'ENOENT')) return Buffer.alloc(0);
     throw error;
   }

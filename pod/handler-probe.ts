@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { messageOf } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
+import { giveToRoot, idMapText, type IdMappings } from '../native/id-mapping.ts';
 import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
 import { containerCgroup } from './cgroup/paths.ts';
@@ -9,6 +10,7 @@ import { madeRecursiveReadOnly, RECURSIVE_PROBE_MOUNT } from './handler-features
 import type { OciRuntime } from './oci-runtime.ts';
 import type { HandlerFeatures } from './pods.ts';
 import type { OciMount, OciSpec } from './spec/oci-spec.ts';
+import { ociIdMappings } from './spec/user-namespace.ts';
 
 /** What a probe found: the version's first line, or why the runtime cannot be used here. */
 export interface ProbeResult {
@@ -16,9 +18,16 @@ export interface ProbeResult {
   usable: boolean;
   reason: string;
   features: HandlerFeatures;
+  /** Why it serves no user namespaces; empty when it does. */
+  noUserNamespaces: string;
 }
 
 const NO_FEATURES: HandlerFeatures = { recursiveReadOnly: false, userNamespaces: false };
+
+/** A user namespace to try runtimes in, or why there is none. */
+export type ProbeUserns = UserNamespace | { reason: string };
+
+type UserNamespace = IdMappings & { path: string };
 
 export interface ProbeOptions {
   exits: ExitWatcher;
@@ -27,6 +36,7 @@ export interface ProbeOptions {
   cgroupDriver: 'cgroupfs' | 'systemd';
   /** An existing cgroup for the throw-away one. */
   cgroupParent: string;
+  userns: ProbeUserns;
 }
 
 /**
@@ -34,37 +44,53 @@ export interface ProbeOptions {
  * wrong (a missing program, hybrid cgroups that crun refuses) shows at the daemon's start and not at the first pod.
  */
 export async function probeRuntime(runtime: OciRuntime, options: ProbeOptions): Promise<ProbeResult> {
+  const unusable = { version: '', usable: false, features: NO_FEATURES };
   if (findExecutable(runtime.path) === undefined) {
-    return {
-      version: '',
-      usable: false,
-      reason: `${runtime.path} is not installed: apt install ${runtime.name}`,
-      features: NO_FEATURES,
-    };
+    const reason = `${runtime.path} is not installed: apt install ${runtime.name}`;
+    return { ...unusable, reason, noUserNamespaces: reason };
   }
   try {
-    const [version, features] = await Promise.all([
+    const [version, found] = await Promise.all([
       versionOf(runtime, options.exits),
       featuresOf(runtime, options),
     ]);
-    return { version, usable: true, reason: '', features };
+    return { version, usable: true, reason: '', ...found };
   } catch (error) {
-    return { version: '', usable: false, reason: explain(messageOf(error)), features: NO_FEATURES };
+    const reason = explain(messageOf(error));
+    return { ...unusable, reason, noUserNamespaces: reason };
   }
 }
 
-/** A runtime that fails with the mount that shows its features is asked again without: it may do for pods that need none. */
-async function featuresOf(runtime: OciRuntime, options: ProbeOptions): Promise<HandlerFeatures> {
-  try {
-    let recursiveReadOnly = false;
-    await tryCreate(runtime, options, [RECURSIVE_PROBE_MOUNT], (pid) => {
-      recursiveReadOnly = madeRecursiveReadOnly(pid);
-    });
-    return { ...NO_FEATURES, recursiveReadOnly };
-  } catch {
-    await tryCreate(runtime, options, [], () => {});
-    return NO_FEATURES;
+/**
+ * What it can do, from the first try that succeeds: a runtime that fails with what shows its features is asked again
+ * without, since it may do for pods that need none.
+ */
+async function featuresOf(
+  runtime: OciRuntime,
+  options: ProbeOptions,
+): Promise<Pick<ProbeResult, 'features' | 'noUserNamespaces'>> {
+  const { userns } = options;
+  let reason = 'reason' in userns ? userns.reason : '';
+  const tries = ('reason' in userns ? [undefined] : [userns, undefined]).flatMap((namespace) =>
+    [[RECURSIVE_PROBE_MOUNT], []].map((mounts) => ({ namespace, mounts })),
+  );
+  for (const { namespace, mounts } of tries.slice(0, -1)) {
+    try {
+      let recursiveReadOnly = false;
+      await tryCreate(runtime, options, mounts, namespace, (pid) => {
+        recursiveReadOnly = mounts.length > 0 && madeRecursiveReadOnly(pid);
+      });
+      const userNamespaces = namespace !== undefined;
+      return {
+        features: { recursiveReadOnly, userNamespaces },
+        noUserNamespaces: userNamespaces ? '' : reason,
+      };
+    } catch (error) {
+      if (namespace !== undefined) reason = messageOf(error);
+    }
   }
+  await tryCreate(runtime, options, [], undefined, () => {});
+  return { features: NO_FEATURES, noUserNamespaces: reason };
 }
 
 async function versionOf(runtime: OciRuntime, exits: ExitWatcher): Promise<string> {
@@ -81,22 +107,26 @@ async function tryCreate(
   runtime: OciRuntime,
   options: ProbeOptions,
   mounts: OciMount[],
+  userns: UserNamespace | undefined,
   look: (pid: number) => void,
 ): Promise<void> {
   const id = `probe-${runtime.name}-${process.pid}`;
   const bundle = join(options.scratch, id);
   try {
     // crun wants to find /dev, runc the mount point of /proc.
-    for (const dir of ['dev', 'proc'])
-      mkdirSync(join(bundle, 'rootfs', dir), { recursive: true, mode: 0o700 });
+    const rootfs = join(bundle, 'rootfs');
+    for (const dir of ['dev', 'proc']) mkdirSync(join(rootfs, dir), { recursive: true, mode: 0o755 });
+    if (userns !== undefined) for (const dir of ['.', 'dev', 'proc']) giveToRoot(join(rootfs, dir), userns);
     // Never run: the container is unmade before its start.
-    writeFileSync(join(bundle, 'rootfs', 'none'), '');
-    chmodSync(join(bundle, 'rootfs', 'none'), 0o755);
+    writeFileSync(join(rootfs, 'none'), '');
+    chmodSync(join(rootfs, 'none'), 0o755);
     const cgroupsPath = containerCgroup(options.cgroupDriver, options.cgroupParent, id);
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath, mounts)));
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath, mounts, userns)));
     try {
       await runtime.create(id, bundle, join(bundle, 'pid'));
-      look(Number.parseInt(readFileSync(join(bundle, 'pid'), 'utf8'), 10));
+      const pid = Number.parseInt(readFileSync(join(bundle, 'pid'), 'utf8'), 10);
+      if (userns !== undefined) requireInside(pid, userns);
+      look(pid);
     } finally {
       await runtime.delete(id, { force: true });
     }
@@ -105,7 +135,13 @@ async function tryCreate(
   }
 }
 
-function probeSpec(cgroupsPath: string, mounts: OciMount[]): Partial<OciSpec> {
+/** A runtime that does not know user namespaces may leave them out without a word. */
+function requireInside(pid: number, { uids }: IdMappings): void {
+  const found = readFileSync(`/proc/${pid}/uid_map`, 'utf8').trim().replace(/ +/g, ' ');
+  if (found !== idMapText(uids).trim()) throw new Error('it leaves the user namespace out');
+}
+
+function probeSpec(cgroupsPath: string, mounts: OciMount[], userns?: UserNamespace): Partial<OciSpec> {
   return {
     ociVersion: '1.0.2',
     root: { path: 'rootfs', readonly: false },
@@ -119,7 +155,12 @@ function probeSpec(cgroupsPath: string, mounts: OciMount[]): Partial<OciSpec> {
     } as unknown as OciSpec['process'],
     mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }, ...mounts],
     linux: {
-      namespaces: [{ type: 'pid' }, { type: 'mount' }],
+      namespaces: [
+        ...(userns === undefined ? [] : [{ type: 'user', path: userns.path }]),
+        { type: 'pid' },
+        { type: 'mount' },
+      ],
+      ...(userns === undefined ? {} : ociIdMappings(userns)),
       cgroupsPath,
     } as unknown as OciSpec['linux'],
   };

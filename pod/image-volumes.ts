@@ -18,9 +18,14 @@ const FAILED = 'ImageVolumeMountFailed';
  * what recovery finds it by.
  *
  * Gives the source of each such mount by its path in the container, and writes what was found into the record: the
- * status reports the image's reference. Throws `not-found` and `invalid` with the name that the kubelet knows.
+ * status reports the image's reference. In a pod with a user namespace (a file descriptor) their files belong to its
+ * ids. Throws `not-found` and `invalid` with the name that the kubelet knows.
  */
-export function mountImageVolumes(parts: Parts, record: ContainerRecord): Map<string, string> {
+export function mountImageVolumes(
+  parts: Parts,
+  record: ContainerRecord,
+  userNamespace?: number,
+): Map<string, string> {
   const sources = new Map<string, string>();
   record.config = {
     ...record.config,
@@ -31,7 +36,7 @@ export function mountImageVolumes(parts: Parts, record: ContainerRecord): Map<st
       const target = join(parts.paths.volumes(record.id), String(sources.size));
       mkdirSync(target, { recursive: true, mode: 0o711 });
       parts.images.snapshots.prepareView(name, image.layers);
-      parts.images.snapshots.mount(name, target);
+      parts.images.snapshots.mount(name, target, userNamespace);
       sources.set(mount.containerPath, insideVolume(mount, target));
       return { ...mount, image: { ...mount.image, imageRef: image.repoDigests[0] ?? image.id } };
     }),

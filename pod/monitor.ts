@@ -10,6 +10,8 @@ export interface MonitorRequest {
   tty: boolean;
   stdin: boolean;
   stdinOnce: boolean;
+  /** The container has a user namespace: what it is given without input must not be the node's own /dev/null. */
+  userns: boolean;
 }
 
 /** A process that can be told from a later one with the same number. */

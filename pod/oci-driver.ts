@@ -16,6 +16,7 @@ import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
 import type { Limits } from './cgroup/limits.ts';
+import { EmptyInputProgram } from './elf/empty-input.ts';
 import { SealedProgram } from './sealed-program.ts';
 import { lastRuntimeError, type ExecFiles, type OciRuntime } from './oci-runtime.ts';
 
@@ -49,6 +50,7 @@ export class OciDriver implements OciRuntime {
   readonly #root: string;
   /** For crun, which otherwise copies itself at every start. (runc does so for `create` alone, and is large.) */
   readonly #sealed: SealedProgram | undefined;
+  readonly #emptyInput = new EmptyInputProgram();
   readonly #exits: ExitWatcher;
   readonly #limit: Limit;
   #verbs = 0;
@@ -62,6 +64,8 @@ export class OciDriver implements OciRuntime {
     this.#exits = options.exits;
     this.#limit = options.limit;
     mkdirSync(join(this.#root, 'logs'), { recursive: true, mode: 0o700 });
+    // Made now: what is open in this process does not depend on which pods there were.
+    this.programWithoutInput();
     this.globalArgs = [`--root=${this.#root}`, ...(options.systemdCgroup ? ['--systemd-cgroup'] : [])];
   }
 
@@ -71,6 +75,10 @@ export class OciDriver implements OciRuntime {
 
   program(): string {
     return this.#sealed?.path() ?? this.path;
+  }
+
+  programWithoutInput(): string | undefined {
+    return this.#emptyInput.path(this.program());
   }
 
   startFifo(id: string): string {
@@ -120,6 +128,8 @@ export class OciDriver implements OciRuntime {
           run(this.#exits, {
             path: this.program(),
             argv: [this.path, ...this.globalArgs, ...logFlags(log), verb, ...args],
+            // Not the node's /dev/null: the runtime may give it to the container's user.
+            stdin: new Uint8Array(),
             timeoutMs: VERB_TIMEOUT_MS,
             signal,
             drainMs: 0,

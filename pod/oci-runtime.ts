@@ -24,6 +24,11 @@ export interface OciRuntime {
   readonly path: string;
   /** What is executed: the path, or the same program where it starts faster. Good as long as this process lives. */
   program(): string;
+  /**
+   * The same with an input that is at its end, whatever input it is started with
+   * (`elf/empty-input.ts`). Undefined where that cannot be had.
+   */
+  programWithoutInput(): string | undefined;
   /** Arguments before the verb. The monitor gives them to the runtime when it creates a container. */
   readonly globalArgs: readonly string[];
   /** It takes a seccomp filter that is already compiled (crun's `run.oci.seccomp_bpf_data`). */

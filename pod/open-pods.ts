@@ -55,6 +55,7 @@ import { nodeFacts } from './spec/node-facts.ts';
 import { prepareDefaultFilter } from './spec/seccomp/compiled-filter.ts';
 import { containerStats, listContainerStats } from './stats/container-stats.ts';
 import { listSandboxStats, sandboxStats } from './stats/sandbox-stats.ts';
+import { openProbeUserns } from './userns/probe.ts';
 
 const REAP_INTERVAL_MS = 1_000;
 
@@ -83,7 +84,8 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
   keepMountsPrivate(paths.state);
   // Sockets of an earlier run, which nobody answers.
   rmSync(paths.consoles, { recursive: true, force: true });
-  for (const dir of [paths.sandboxes, paths.netns, paths.pauses, paths.containers, paths.consoles])
+  const { sandboxes, netns, pauses, mapped, containers, consoles } = paths;
+  for (const dir of [sandboxes, netns, pauses, mapped, containers, consoles])
     mkdirSync(dir, { recursive: true, mode: 0o711 });
   setSubreaper();
   const parts: Parts = {
@@ -156,6 +158,7 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
   const inprocess = await InprocessSandboxMaker.start({ exits });
   // Made here once, so that the probes do not take it away from each other.
   const cgroup = createPodCgroup(settings.cgroupParent);
+  using probe = await openProbeUserns(exits, paths.state, options.images);
   const handlers = await Promise.all(
     Object.entries(settings.handlers).map(async ([name, { path, sandbox, exec }]): Promise<Handler> => {
       const runtime = new OciDriver({
@@ -167,7 +170,9 @@ async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<
         limit,
       });
       const { cgroupDriver, cgroupParent } = settings;
-      const found = await probeRuntime(runtime, { exits, scratch: paths.state, cgroupDriver, cgroupParent });
+      const { userns } = probe;
+      const scratch = paths.state;
+      const found = await probeRuntime(runtime, { exits, scratch, cgroupDriver, cgroupParent, userns });
       const maker =
         sandbox === 'inprocess'
           ? inprocess

@@ -9,6 +9,7 @@ import { join } from 'node:path';
  * state/netns/<id>                                         pin of its network namespace
  * state/containers/<id>/{config.json,rootfs,ctl,attach}    one container: the OCI bundle, the monitor's sockets
  * state/containers/<id>/volumes/<n>                        images mounted as volumes
+ * state/mapped/<id>/                                       mounts with mapped ids, while the container is created
  * state/pauses/<id>/                                      bundle of a sandbox that the OCI runtime made
  * state/exits/<id>                                         exit code, written by the monitor
  * state/consoles/<number>                                  where the OCI runtime sends terminals to
@@ -21,6 +22,7 @@ export class PodPaths {
   readonly netns: string;
   readonly containers: string;
   readonly pauses: string;
+  readonly mapped: string;
   readonly exits: string;
   readonly consoles: string;
   readonly oci: string;
@@ -31,6 +33,7 @@ export class PodPaths {
     this.netns = join(state, 'netns');
     this.containers = join(state, 'containers');
     this.pauses = join(state, 'pauses');
+    this.mapped = join(state, 'mapped');
     this.exits = join(state, 'exits');
     this.consoles = join(state, 'consoles');
     this.oci = join(state, 'oci');
@@ -59,6 +62,11 @@ export class PodPaths {
   /** Mount points of a container's image volumes. */
   volumes(containerId: string): string {
     return join(this.containers, containerId, 'volumes');
+  }
+
+  /** Mount points of volumes with mapped ids. Outside of the bundle, which is deleted with all that is in it. */
+  mappedVolumes(containerId: string): string {
+    return join(this.mapped, containerId);
   }
 
   exit(containerId: string): string {

@@ -115,7 +115,10 @@ export interface HandlerStatus {
   /** Why it cannot be used here, and what to do. */
   reason: string;
   isDefault: boolean;
+  /** What pods can ask of it; tried out with the runtime itself. */
   features: HandlerFeatures;
+  /** Why it serves no user namespaces; empty when it does. */
+  noUserNamespaces: string;
 }
 
 export type PodEventKind = 'created' | 'started' | 'stopped' | 'deleted';

@@ -17,6 +17,7 @@ import { killNamed } from './process-scan.ts';
 import { Sandbox, type SandboxRecord } from './sandbox.ts';
 import { releaseSandbox, SANDBOX_DEBTS } from './sandbox-release.ts';
 import { watchSandbox } from './sandbox-watch.ts';
+import { VOLUMES_PROGRAM } from './userns/mapped-volumes.ts';
 
 const UNKNOWN_EXIT_CODE = 255;
 /** How long the start waits for ends that are being recorded. A process that hangs is followed in the background. */
@@ -183,6 +184,7 @@ function findOrphans(parts: Parts, known: Set<string>): string[] {
     paths.sandboxes,
     paths.netns,
     paths.pauses,
+    paths.mapped,
     paths.containers,
     paths.exits,
     ...ociRoots(parts),
@@ -209,6 +211,7 @@ function ourPrograms(parts: Parts): Set<string> {
   const { conmonPath } = parts.settings;
   return new Set([
     PAUSE_NAME,
+    VOLUMES_PROGRAM,
     basename(conmonPath),
     ...parts.handlers.list().map(({ path }) => basename(path)),
   ]);

@@ -161,6 +161,96 @@ describe('sandboxes made in process', () => {
     assert.equal(maker.alive(sandbox), true);
   });
 
+  it('gives a pod a user namespace that owns all its others', async () => {
+    const before = ownNamespaces();
+    const userns = {
+      uids: [{ containerId: 0, hostId: 100_000, length: 65_536 }],
+      gids: [{ containerId: 0, hostId: 200_000, length: 65_536 }],
+    };
+    const sysctls = {
+      'net.ipv4.ip_unprivileged_port_start': '80',
+      'net/ipv4/conf/lo/forwarding': '1',
+      'kernel.shmmni': '123',
+      'kernel.domainname': 'example',
+    };
+    const wanted = request({}, { userns, sysctls });
+    const sandbox = await make(wanted);
+    const { pid } = sandbox;
+    for (const kind of [...KINDS, 'user'])
+      assert.notEqual(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`), kind);
+    const see = (file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    assert.match(see('uid_map'), /^ +0 +100000 +65536\n$/);
+    assert.match(see('gid_map'), /^ +0 +200000 +65536\n$/);
+    assert.equal(see('setgroups'), 'allow\n');
+    assert.match(see('status'), /^Uid:\t165534\t165534\t165534\t165534$/m);
+    assert.match(see('status'), /^Gid:\t265534\t265534\t265534\t265534$/m);
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      assert.match(see('status'), new RegExp(`^${set}:\t0+$`, 'm'));
+    assert.match(see('status'), new RegExp(`^NSpid:\t${pid}\t1$`, 'm'));
+    assert.match(see('status'), /^Seccomp:\t2$/m);
+    assert.match(see('status'), new RegExp(`^NSsid:\t${pid}\t1$`, 'm'));
+    assert.match(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), /^\/berth-pause\0test-\d+-\d+\0$/);
+    assert.deepEqual(readdirSync(`/proc/${pid}/root`), ['berth-pause']);
+    assert.deepEqual(
+      readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
+      ['/null (deleted)', '/null (deleted)', '/null (deleted)'],
+    );
+    assert.equal(statSync(wanted.netnsPin!).ino, Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))![0]));
+    const inside = await run(exits, {
+      path: 'nsenter',
+      argv: [
+        ...`nsenter --target ${pid} --user --pid --ipc --net --uts`.split(' '),
+        ...'unshare --mount --mount-proc sh -c'.split(' '),
+        `hostname; ip -o link show up | cut -d: -f2; cd /proc/sys
+         cat net/ipv4/ip_unprivileged_port_start net/ipv4/conf/lo/forwarding kernel/shmmni kernel/domainname
+         echo 90 > net/ipv4/ip_unprivileged_port_start && ip link add v0 type veth && ip link show v0 | wc -l`,
+      ],
+      timeoutMs: 5000,
+    });
+    assert.equal(
+      inside.stdout.toString() + inside.stderr.toString(),
+      'pod-one\n lo\n80\n1\n123\nexample\n2\n',
+    );
+    assert.deepEqual(ownNamespaces(), before);
+    assert.deepEqual(pauses(), [String(pid)]);
+  });
+
+  it('makes a user namespace with the other namespaces of the node', async () => {
+    const userns = {
+      uids: [{ containerId: 0, hostId: 100_000, length: 65_536 }],
+      gids: [{ containerId: 0, hostId: 100_000, length: 65_536 }],
+    };
+    const { pid } = await make(request({ net: false, ipc: false, pid: false }, { userns }));
+    for (const kind of ['net', 'ipc', 'uts', 'pid'])
+      assert.equal(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`), kind);
+    assert.notEqual(readlinkSync(`/proc/${pid}/ns/user`), readlinkSync('/proc/self/ns/user'));
+  });
+
+  it('says what a pod with a user namespace cannot have, and leaves nothing', async () => {
+    const range = { containerId: 0, hostId: 100_000, length: 65_536 };
+    const userns = { uids: [range], gids: [range] };
+    const before = pauses();
+    const cases: [Partial<SandboxRequest>, Fault['kind'], RegExp][] = [
+      [
+        { userns: { uids: [{ ...range, length: 0xffff_ffff }], gids: [range] } },
+        'precondition',
+        /"0 100000 4294967295" cannot be mapped/,
+      ],
+      [{ userns, sysctls: { 'net.ipv4.no_such': '1' } }, 'invalid', /net\.ipv4\.no_such" does not exist/],
+      [{ userns, sysctls: { 'kernel.sem': 'much' } }, 'invalid', /"kernel\.sem" cannot be set to "much"/],
+      [{ userns, netnsPin: `${directory}/none/pin` }, 'internal', /none\/pin/],
+    ];
+    for (const [more, kind, message] of cases)
+      await assert.rejects(
+        maker.make(request({}, more)),
+        (error) => error instanceof Fault && error.kind === kind && message.test(error.message),
+        message.source,
+      );
+    assert.deepEqual(readdirSync(directory), []);
+    assert.deepEqual(pauses(), before);
+    await make(request({}, { userns }));
+  });
+
   it('reaps what the pod leaves behind, and ends on TERM', async () => {
     const wanted = request();
     const sandbox = await make(wanted);

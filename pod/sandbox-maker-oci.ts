@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
+import { giveToRoot } from '../native/id-mapping.ts';
 import { bindMount, umount } from '../native/mount.ts';
 import { removePin } from '../native/namespaces.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
@@ -10,6 +11,7 @@ import { ociCgroupsPath, type CgroupDriver } from './cgroup/paths.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { pauseProgram } from './pause/build.ts';
+import { ociIdMappings } from './spec/user-namespace.ts';
 import type { MadeSandbox, SandboxMaker, SandboxRequest } from './sandbox-maker.ts';
 
 export interface OciSandboxMakerOptions {
@@ -37,8 +39,10 @@ export class OciSandboxMaker implements SandboxMaker {
     const bundle = this.#bundle(request.id);
     const rootfs = join(bundle, 'rootfs');
     // Mount points of what the runtimes themselves need inside.
-    for (const name of ['dev', 'proc']) mkdirSync(join(rootfs, name), { recursive: true, mode: 0o711 });
+    for (const name of ['dev', 'proc']) mkdirSync(join(rootfs, name), { recursive: true, mode: 0o755 });
     try {
+      if (request.userns !== undefined)
+        for (const name of ['.', 'dev', 'proc']) giveToRoot(join(rootfs, name), request.userns);
       writeFileSync(join(rootfs, PAUSE_NAME), pauseProgram(), { mode: 0o755 });
       writeFileSync(
         join(bundle, 'config.json'),
@@ -95,11 +99,14 @@ function pin(pid: number, target: string): void {
 /** Pause as an OCI container: no power, one file, the namespaces that the pod has for itself. */
 function pauseSpec(request: SandboxRequest, cgroupsPath: string): object {
   const { net, ipc, pid } = request.namespaces;
+  const { userns } = request;
   const types = [
     'mount',
+    ...(userns === undefined ? [] : ['user']),
     ...(net ? ['network', 'uts'] : []),
     ...(ipc ? ['ipc'] : []),
-    ...(pid ? ['pid'] : []),
+    // A proc file system shows a PID namespace, and only the user namespace that owns that one may mount it.
+    ...(pid || userns !== undefined ? ['pid'] : []),
   ];
   return {
     ociVersion: '1.0.2',
@@ -126,6 +133,7 @@ function pauseSpec(request: SandboxRequest, cgroupsPath: string): object {
     ],
     linux: {
       namespaces: types.map((type) => ({ type })),
+      ...(userns === undefined ? {} : ociIdMappings(userns)),
       sysctl: request.sysctls,
       cgroupsPath,
       resources: { devices: [{ allow: false, access: 'rwm' }] },

@@ -1,3 +1,5 @@
+import type { IdMappings } from '../native/id-mapping.ts';
+
 /**
  * Makes what a pod stands in: its namespaces and the pause process that holds them. Two makers serve this one
  * interface: `sandbox-maker-inprocess.ts` (a thread unshares and spawns pause: about a millisecond) and
@@ -9,6 +11,8 @@ export interface SandboxRequest {
   hostname: string;
   /** Namespaces that the pod has for itself; the others are the node's. uts follows the network. */
   namespaces: { net: boolean; ipc: boolean; pid: boolean };
+  /** The pod has a user namespace that maps these ids; its other namespaces then belong to that one. */
+  userns?: IdMappings;
   /** Applied inside the new namespaces: `net.*`, `kernel.shm*`, `kernel.msg*`, `kernel.sem`, `fs.mqueue.*`, `kernel.domainname`. */
   sysctls: Record<string, string>;
   /** Where to pin the network namespace: a file in the runtime's private directory. Absent with the node's network. */

@@ -4,7 +4,7 @@ import { umount } from '../native/mount.ts';
 import { removePodCgroup, type PodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Parts } from './parts.ts';
-import { ownNamespaces, type SandboxRecord } from './sandbox.ts';
+import { ownNamespaces, podUserns, type SandboxRecord } from './sandbox.ts';
 import type { SandboxRequest } from './sandbox-maker.ts';
 
 /** The kinds of debts that giving a sandbox back can leave. */
@@ -69,6 +69,7 @@ export function sandboxRequest(parts: Parts, record: SandboxRecord): SandboxRequ
     id,
     hostname: namespaces.net ? sandboxHostname(config) : '',
     namespaces,
+    userns: podUserns(config),
     sysctls: config.sysctls,
     cgroupParent: cgroupParent(parts, config),
     ...(record.cgroup === undefined ? {} : { cgroup: record.cgroup.join }),

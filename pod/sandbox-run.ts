@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { hostname as nodeHostname } from 'node:os';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
 import { isErrno } from '../native/errno.ts';
@@ -9,8 +10,9 @@ import { newId, shortId } from './directory.ts';
 import { announceSandbox } from './events.ts';
 import { checkedHostname, resolvConf, writePodFiles } from './files.ts';
 import type { Handler } from './handlers.ts';
+import { checkSandboxNamespaces } from './namespace-rules.ts';
 import type { Parts } from './parts.ts';
-import { ownNamespaces, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
+import { ownNamespaces, podRoot, podUserns, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
 import {
   attachRequest,
   cgroupParent,
@@ -39,6 +41,7 @@ export async function runSandbox(
 ): Promise<string> {
   const handler = parts.handlers.pick(handlerName);
   checkSandboxConfig(config);
+  if (podUserns(config) !== undefined) requireUserns(handler);
   checkedHostname(sandboxHostname(config));
   if (config.dns !== undefined) resolvConf(config.dns);
   const name = sandboxName(config);
@@ -59,9 +62,7 @@ export async function runSandbox(
 
 function checkSandboxConfig(config: SandboxConfig): void {
   const { security } = config;
-  if (security.namespaces.userns !== undefined && security.namespaces.userns.mode !== 'node') {
-    throw new Fault('unimplemented', 'User namespaces for pods are not served yet');
-  }
+  checkSandboxNamespaces(config);
   if (security.selinux !== undefined && Object.values(security.selinux).some((part) => part !== '')) {
     throw new Fault('unimplemented', 'SELinux labels for pods are not served');
   }
@@ -149,10 +150,30 @@ async function buildSandbox(
 function prepareFiles(parts: Parts, { id, config }: SandboxRecord): void {
   if (config.logDirectory !== '') mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
   mkdirSync(parts.paths.sandbox(id), { mode: 0o711 });
-  writePodFiles(parts.paths.sandbox(id), { hostname: sandboxHostname(config), dns: config.dns });
-  if (!ownNamespaces(config).ipc) return;
+  const own = ownNamespaces(config);
+  const root = podRoot(config);
+  writePodFiles(parts.paths.sandbox(id), {
+    hostname: own.net ? sandboxHostname(config) : nodeHostname(),
+    dns: config.dns,
+    nodeHosts: !own.net,
+    owner: root,
+  });
+  if (!own.ipc) return;
   mkdirSync(parts.paths.shm(id), { mode: 0o1777 });
-  mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}`);
+  const owner = root === undefined ? '' : `,uid=${root.uid},gid=${root.gid}`;
+  mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}${owner}`);
+}
+
+/** A handler for pods with a user namespace. Throws `precondition` that says why it cannot be one. */
+function requireUserns({ status }: Handler): void {
+  if (status.features.userNamespaces) return;
+  throw new Fault(
+    'precondition',
+    `The runtime handler ${status.name} cannot give a pod a user namespace here`,
+    {
+      hint: status.noUserNamespaces,
+    },
+  );
 }
 
 /**

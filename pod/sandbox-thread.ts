@@ -13,8 +13,9 @@ import { PAUSE_STEPS } from './pause/build.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { makePauseRoom, type PauseRoom } from './pause/room.ts';
 import type { SandboxRequest } from './sandbox-maker.ts';
-import { sysctlFile } from './sandbox-sysctl.ts';
+import { sysctlFault, sysctlFile } from './sandbox-sysctl.ts';
 import { loopbackUp, SpareNamespaces } from './spare-namespaces.ts';
+import { startPauseInUserNamespace } from './userns/start-pause.ts';
 
 /** How long pause may take to give up its powers. It takes less than a millisecond on an idle machine. */
 const START_TIMEOUT_MS = 10_000;
@@ -30,6 +31,9 @@ type Kind = (typeof KINDS)[number];
  * unshare net, uts, ipc (or enter the spare ones), lo -> hostname, sysctls -> pin the net namespace (still in the daemon's mount namespace)
  *   -> unshare pid -> enter the pause room -> unshare mount -> spawn pause -> return to every own namespace
  * ```
+ *
+ * A thread of several cannot make a user namespace: for a pod that has one a child does all of this
+ * (`userns/sandbox-entry.ts`).
  *
  * All of it is synchronous: nothing else ever runs on this thread while it is away from home. Nothing here may use
  * libuv's thread pool, whose threads would be born in a pod.
@@ -57,15 +61,16 @@ export class SandboxThread {
       throw new Fault('exists', `The pin ${netnsPin} already holds a namespace`);
     try {
       // The cgroup's files are out of sight between leaving home and coming back, so it is entered first and left last.
-      return inCgroup(request.cgroup ?? [], () =>
-        this.#away(() => {
+      return inCgroup(request.cgroup ?? [], () => {
+        if (request.userns !== undefined) return startPauseInUserNamespace(request, this.#room);
+        return this.#away(() => {
           this.#furnish(request);
           if (request.namespaces.pid) unshare(CLONE.NEWPID);
           setns(this.#room.namespace, CLONE.NEWNS);
           unshare(CLONE.NEWNS);
           return startPause(request.id, this.#room.devNull);
-        }),
-      ).result;
+        });
+      }).result;
     } catch (error) {
       if (netnsPin !== undefined) removePin(netnsPin);
       throw error instanceof Fault ? error : kernelFault(error);
@@ -115,10 +120,7 @@ function setSysctl(name: string, value: string): void {
     using file = new OwnedFd(openPath(sysctlFile(name), O.WRONLY));
     writeSync(file.fd, value);
   } catch (error) {
-    const what = isErrno(error, 'ENOENT')
-      ? `The sysctl ${JSON.stringify(name)} does not exist on this node`
-      : `The sysctl ${JSON.stringify(name)} cannot be set to ${JSON.stringify(value)}`;
-    throw new Fault('invalid', what, { cause: error });
+    throw sysctlFault(name, value, error);
   }
 }
 

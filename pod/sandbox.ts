@@ -1,4 +1,5 @@
 import { Fault } from '../ground/fault.ts';
+import { hostIdOf, type IdMappings } from '../native/id-mapping.ts';
 import type { Attachment } from '../network/pod-network.ts';
 import type { PodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
@@ -79,6 +80,21 @@ export function sandboxName(config: SandboxConfig): string {
 export function ownNamespaces(config: SandboxConfig): { net: boolean; ipc: boolean; pid: boolean } {
   const { network, ipc, pid } = config.security.namespaces;
   return { net: network !== 'node', ipc: ipc !== 'node', pid: pid === 'pod' };
+}
+
+/** The ids of the pod's user namespace; undefined when it runs in the node's. */
+export function podUserns({ security }: SandboxConfig): IdMappings | undefined {
+  const { userns } = security.namespaces;
+  return userns === undefined || userns.mode === 'node'
+    ? undefined
+    : { uids: userns.uids, gids: userns.gids };
+}
+
+/** What the pod's root is on the node; undefined when that is the node's own. */
+export function podRoot(config: SandboxConfig): { uid: number; gid: number } | undefined {
+  const userns = podUserns(config);
+  if (userns === undefined) return undefined;
+  return { uid: hostIdOf(userns.uids, 0)!, gid: hostIdOf(userns.gids, 0)! };
 }
 
 /**

@@ -1,24 +1,24 @@
 import { hostname as nodeHostname } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../ground/fault.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { mounts } from '../native/mount.ts';
 import { ociCgroupsPath } from './cgroup/paths.ts';
-import type { MountConfig } from './config.ts';
+import type { ContainerConfig, MountConfig } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import { checkPropagation } from './mount-sources.ts';
 import type { Parts } from './parts.ts';
-import { ownNamespaces, type Sandbox } from './sandbox.ts';
+import { ownNamespaces, podUserns, type Sandbox } from './sandbox.ts';
 import { cgroupParent, sandboxHostname } from './sandbox-release.ts';
 import { hostDevices } from './spec/host-devices.ts';
 import type { SpecInput } from './spec/input.ts';
 import { nodeFacts } from './spec/node-facts.ts';
 import { localhostProfile } from './spec/seccomp/localhost-profile.ts';
+import { targetProcess } from './target.ts';
 import { resolveUser } from './users.ts';
 
 /**
  * Looks up on the node all that a container's specification is made from; `generateSpec` itself touches nothing.
- * The root file system is mounted by now: users and groups are read inside it, bounded.
+ * `config` is the record's with other mount sources. The root file system is mounted by now: users and groups are read inside it, bounded.
  */
 export async function prepareSpec(
   parts: Parts,
@@ -26,8 +26,8 @@ export async function prepareSpec(
   record: ContainerRecord,
   image: ImageRecord,
   found: Pick<SpecInput, 'mountSources' | 'imageVolumes' | 'anonymousVolumes'>,
+  config: ContainerConfig = record.config,
 ): Promise<SpecInput> {
-  const { config } = record;
   const { security } = config;
   const rootfs = parts.paths.rootfs(record.id);
   const own = ownNamespaces(sandbox.record.config);
@@ -51,6 +51,7 @@ export async function prepareSpec(
       policy: security.supplementalGroupsPolicy,
     }),
     namespaces: namespacePaths(parts, sandbox, record),
+    userns: usernsOf(sandbox),
     cgroupsPath: ociCgroupsPath(
       parts.settings.cgroupDriver,
       cgroupParent(parts, sandbox.record.config),
@@ -87,18 +88,11 @@ function namespacePaths(parts: Parts, sandbox: Sandbox, record: ContainerRecord)
     ...(own.net ? { net: parts.paths.netnsPin(sandbox.id), uts: `/proc/${pause}/ns/uts` } : {}),
     ...(own.ipc ? { ipc: `/proc/${pause}/ns/ipc` } : {}),
     ...(pid === 'pod' && own.pid ? { pid: `/proc/${pause}/ns/pid` } : {}),
-    ...(pid === 'target' ? { pid: `/proc/${targetPid(parts, sandbox, targetId)}/ns/pid` } : {}),
+    ...(pid === 'target' ? { pid: `/proc/${targetProcess(parts, sandbox, targetId).pid}/ns/pid` } : {}),
   };
 }
 
-function targetPid(parts: Parts, sandbox: Sandbox, targetId: string): number {
-  const target = parts.containers.find(targetId);
-  if (target.record.sandboxId !== sandbox.id) {
-    throw new Fault('invalid', `The target container ${targetId} is not in this sandbox`);
-  }
-  const pid = target.record.monitored?.init.pid;
-  if (!target.alive || pid === undefined) {
-    throw new Fault('precondition', `The target container ${targetId} is not running`);
-  }
-  return pid;
+function usernsOf({ record }: Sandbox): SpecInput['userns'] {
+  const userns = podUserns(record.config);
+  return userns === undefined ? undefined : { ...userns, path: `/proc/${record.made!.pid}/ns/user` };
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -86,6 +87,8 @@ export class TestNode implements NodeMarks {
     const cgroupParent = `/berth-test-${name}`;
     try {
       ownDirectory(directory);
+      // The root of a pod with a user namespace is somebody else on the node, and has to come through.
+      chmodSync(directory, 0o711);
       for (const part of ['root', 'state', 'logs', 'certs.d', 'net.d']) mkdirSync(join(directory, part));
       const space = await NodeSpace.open(directory, cgroupParent, options.hybrid === true);
       const node = new TestNode(directory, cgroupParent, space, options);

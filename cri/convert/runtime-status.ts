@@ -34,3 +34,8 @@ export function runtimeHandlers(handlers: HandlerStatus[]): wire.Input<wire.Runt
 function featuresToWire(features: HandlerFeatures): wire.Input<wire.RuntimeHandlerFeatures> {
   return { recursiveReadOnlyMounts: features.recursiveReadOnly, userNamespaces: features.userNamespaces };
 }
+
+/** Whether some handler gives pods a user namespace, on the node's network as well as on their own. */
+export function servesUserNamespaces(handlers: HandlerStatus[]): boolean {
+  return handlers.some(({ usable, features }) => usable && features.userNamespaces);
+}

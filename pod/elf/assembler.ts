@@ -57,6 +57,16 @@ export class Assembler {
     this.#emit(0x89, 0xc0 | (REGISTER[from] << 3) | REGISTER[to]);
   }
 
+  /** Copies a whole register of the first eight. */
+  copyWhole(to: Register, from: Register): void {
+    this.#emit(0x48, 0x89, 0xc0 | (REGISTER[from] << 3) | REGISTER[to]);
+  }
+
+  /** Adds a number below 128 to a whole register of the first eight. */
+  addWhole(register: Register, value: number): void {
+    this.#emit(0x48, 0x83, 0xc0 | REGISTER[register], value);
+  }
+
   /** Sets a whole register to the four bytes at a label. */
   loadAt(register: Register, label: string): void {
     this.#rex(register);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hostIdOf, type IdMappings } from '../../native/id-mapping.ts';
 import { CLONE } from '../../native/namespaces.ts';
 import { DEFAULT_PATH } from '../../native/spawn.ts';
 import { controllerDirectory, cgroupDirectories, nodeHierarchy } from '../cgroup/hierarchy.ts';
@@ -50,6 +51,8 @@ export interface EntryOrder {
    * terminal of its session. Its master is sent over the socket that the entry was given as standard streams.
    */
   terminal: boolean;
+  /** The ids of the container's user namespace, when it has one of its own. */
+  userns?: IdMappings;
 }
 
 /** File descriptors that the entry is started with; 0 to 2 are the command's own. */
@@ -130,7 +133,7 @@ export function entryCalls(order: EntryOrder): CallList {
 }
 
 /** What is done while the node's files are in sight. */
-function outside(list: CallList, { process, cgroupPath, containerId }: EntryOrder): void {
+function outside(list: CallList, { process, cgroupPath, containerId, userns, terminal }: EntryOrder): void {
   list.add('must', 'become undumpable', SYS.prctl, PR.SET_DUMPABLE, 0, 0, 0, 0);
   list.add('must', 'close the report', SYS.fcntl, ENTRY_FD.report, F_SETFD, FD_CLOEXEC);
   list.add('try', 'take a name', SYS.prctl, PR.SET_NAME, list.text('berth-exec'), 0, 0, 0);
@@ -156,13 +159,23 @@ function outside(list: CallList, { process, cgroupPath, containerId }: EntryOrde
   // A process of one thread that moves itself by `tasks` does not take the kernel's lock for all (see inCgroup).
   for (const directory of cgroupDirectories(hierarchy, cgroupPath))
     if (directory !== pids) write('join its cgroup', join(directory, 'tasks'), self, 1);
+  if (!terminal) ownOutput(list, process, userns);
   const score = String(process.oomScoreAdj);
   write('set oom_score_adj', '/proc/self/oom_score_adj', list.text(score), score.length);
 }
 
+/** So that /dev/stdout can be opened by whoever the command runs as. In a user namespace the node's root owns nothing. */
+function ownOutput(list: CallList, { user }: OciProcess, userns: IdMappings | undefined): void {
+  const uid = userns === undefined ? user.uid : (hostIdOf(userns.uids, user.uid) ?? SAME);
+  const gid = userns === undefined ? user.gid : (hostIdOf(userns.gids, user.gid) ?? SAME);
+  for (const stream of [1, 2]) list.add('must', 'own its output', SYS.fchown, stream, uid, gid);
+}
+
 /** From the node into the container. */
-function enter(list: CallList, { cgroupPath }: EntryOrder): void {
-  list.add('must', 'join its namespaces', SYS.setns, ENTRY_FD.container, ALL_NAMESPACES);
+function enter(list: CallList, { cgroupPath, userns }: EntryOrder): void {
+  // The user namespace is the node's own otherwise, and nobody can join that again (setns(2)).
+  const namespaces = ALL_NAMESPACES | (userns === undefined ? 0 : CLONE.NEWUSER);
+  list.add('must', 'join its namespaces', SYS.setns, ENTRY_FD.container, namespaces);
   list.add('must', 'close a file', SYS.close, ENTRY_FD.container);
   list.add('must', 'close a file', SYS.close, ENTRY_FD.program);
   // A sibling: the daemon is the parent that waits for it.
@@ -178,15 +191,17 @@ function enter(list: CallList, { cgroupPath }: EntryOrder): void {
 }
 
 /** Everything that makes a process one of the container's; the order is crun's wherever it matters. */
-function inside(list: CallList, { process, filter, terminal }: EntryOrder): void {
+function inside(list: CallList, { process, filter, terminal, userns }: EntryOrder): void {
   const { user, capabilities } = process;
   list.add('must', 'lead a session', SYS.setsid);
+  if (userns !== undefined) {
+    // The node's root is nobody here, and could not own a terminal.
+    list.add('must', 'become root of its user namespace', SYS.setresgid, 0, 0, 0);
+    list.add('must', 'become root of its user namespace', SYS.setresuid, 0, 0, 0);
+  }
   if (terminal) makeTerminal(list, user.uid);
   list.add('must', `change to the directory ${process.cwd}`, SYS.chdir, list.text(process.cwd));
   list.add('must', 'set the umask', SYS.umask, UMASK);
-  // So that /dev/stdout can be opened by whoever the command runs as.
-  for (const stream of terminal ? [] : [1, 2])
-    list.add('must', 'own its output', SYS.fchown, stream, user.uid, user.gid);
   const groups = user.additionalGids ?? [];
   list.add('must', 'set its groups', SYS.setgroups, groups.length, list.words(...groups));
   for (let capability = 0; capability <= lastCapability(); capability++) {

@@ -12,11 +12,13 @@ export function entryOrder(
   terminal = false,
 ): EntryOrder {
   const { process, filter } = commandTemplate(parts, container);
+  const { userns } = container.record.config.security.namespaces;
   return {
     process: commandProcess(process, command, terminal),
     filter: typeof filter === 'string' ? undefined : filter,
     cgroupPath: container.record.cgroupPath,
     containerId: container.id,
+    userns: userns?.mode === 'pod' ? userns : undefined,
     terminal,
   };
 }

@@ -16,8 +16,6 @@ export function whyByRuntime(parts: Parts, container: Container): string | undef
   if (node !== undefined) return node;
   if (parts.settings.cgroupDriver === 'systemd') return 'systemd makes the cgroups';
   if (record.monitored === undefined) return 'its first process is not known';
-  const { userns } = record.config.security.namespaces;
-  if (userns !== undefined && userns.mode !== 'node') return 'it has a user namespace';
   const { process, filter } = commandTemplate(parts, container);
   if (process.apparmorProfile !== undefined) return 'it has an AppArmor profile';
   if (filter === 'untranslated') return 'only the runtime can translate its system call filter';

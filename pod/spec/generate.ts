@@ -8,6 +8,7 @@ import { mountsOf } from './mounts.ts';
 import { namespacesOf } from './namespaces.ts';
 import { processOf } from './process.ts';
 import { apparmorOf, refuseSelinux, seccompOf } from './security-profiles.ts';
+import { ociIdMappings } from './user-namespace.ts';
 
 /** A specification, and in sentences what of the request was clamped or left out. */
 export interface GeneratedSpec {
@@ -24,7 +25,7 @@ export interface GeneratedSpec {
  * no rlimits.
  *
  * Throws `invalid` for input that cannot be served as it is, `permission` and `precondition` where the node stands
- * in the way, `unimplemented` for what Berth does not serve (CDI devices, user namespaces, image volumes, SELinux).
+ * in the way, `unimplemented` for what Berth does not serve (CDI devices, image volumes, SELinux).
  */
 export function generateSpec(input: SpecInput): GeneratedSpec {
   const notes: string[] = [];
@@ -48,6 +49,7 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
       annotations: annotationsOf(input),
       linux: {
         namespaces: namespacesOf(input),
+        ...(input.userns === undefined ? {} : ociIdMappings(input.userns)),
         cgroupsPath: input.cgroupsPath,
         resources: { devices: rules, ...newResources(input, notes) },
         devices,

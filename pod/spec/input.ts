@@ -1,3 +1,4 @@
+import type { IdMappings } from '../../native/id-mapping.ts';
 import type { ContainerConfig, SandboxConfig } from '../config.ts';
 import type { ImageConfig } from '../../image/images.ts';
 import type { ResolvedUser } from '../users.ts';
@@ -53,6 +54,8 @@ export interface SpecInput {
    * pod, the target container's for mode `target`; it is not read for the modes `container` and `node`.
    */
   namespaces: { net?: string; ipc?: string; uts?: string; pid?: string };
+  /** The pod's user namespace, when it has one: its path and its ids. */
+  userns?: IdMappings & { path: string };
   /** OCI cgroupsPath in the driver's spelling (`cgroup/paths.ts`). */
   cgroupsPath: string;
   /** What the pod's processes see as their host name; the node's on the node's network. */

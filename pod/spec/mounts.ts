@@ -27,7 +27,7 @@ export function mountsOf(input: SpecInput): MountPlan {
   const paths = new Set(asked.map((mount) => mount.destination));
   const binds = [...asked, ...podFiles(input).filter((mount) => !paths.has(mount.destination))];
   const taken = new Set(binds.map((mount) => mount.destination));
-  const base = baseMounts(container.security.privileged).filter(
+  const base = baseMounts(input).filter(
     ({ destination }) => !taken.has(destination) && !(taken.has('/dev') && destination.startsWith('/dev/')),
   );
   return {
@@ -36,8 +36,8 @@ export function mountsOf(input: SpecInput): MountPlan {
   };
 }
 
-function baseMounts(privileged: boolean): OciMount[] {
-  const write = privileged ? 'rw' : 'ro';
+function baseMounts(input: SpecInput): OciMount[] {
+  const write = input.container.security.privileged ? 'rw' : 'ro';
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -53,7 +53,7 @@ function baseMounts(privileged: boolean): OciMount[] {
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', write] },
+    sysfs(input, write),
     {
       destination: '/sys/fs/cgroup',
       type: 'cgroup',
@@ -61,6 +61,18 @@ function baseMounts(privileged: boolean): OciMount[] {
       options: ['nosuid', 'noexec', 'nodev', 'relatime', write],
     },
   ];
+}
+
+/**
+ * A sysfs shows the network namespace of who mounts it, and only the user namespace that owns that one may do so: with
+ * the node's network a pod with a user namespace gets the node's own sysfs, with all that is mounted below it, since
+ * the kernel does not let it uncover what lies beneath.
+ */
+function sysfs({ userns, namespaces }: SpecInput, write: 'rw' | 'ro'): OciMount {
+  const options = ['nosuid', 'noexec', 'nodev', write];
+  if (userns === undefined || namespaces.net !== undefined)
+    return { destination: '/sys', type: 'sysfs', source: 'sysfs', options };
+  return { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', ...options] };
 }
 
 /** /etc files follow the root's read-only flag; /dev/shm is always writable. */

@@ -1,4 +1,3 @@
-import { Fault } from '../../ground/fault.ts';
 import type { SpecInput } from './input.ts';
 import type { OciNamespace } from './oci-spec.ts';
 
@@ -7,23 +6,12 @@ import type { OciNamespace } from './oci-spec.ts';
  * IPC and UTS are the sandbox's; PID follows the container's own option. A cgroup namespace of its own hides the
  * node's tree on cgroup v2, as the peers do; privileged containers see the whole tree.
  *
- * Throws `unimplemented` for user namespaces and `invalid` for modes that the CRI does not define for a namespace.
+ * What may be asked for was checked before (`namespace-rules.ts`).
  */
 export function namespacesOf(input: SpecInput): OciNamespace[] {
-  const options = input.container.security.namespaces;
-  for (const [kind, mode] of [
-    ['network', options.network],
-    ['IPC', options.ipc],
-  ] as const) {
-    if (mode === 'container' || mode === 'target')
-      throw new Fault(
-        'invalid',
-        `A container cannot have the ${kind} namespace mode ${mode}: pod and node exist`,
-      );
-  }
-  if (options.userns !== undefined && options.userns.mode !== 'node')
-    throw new Fault('unimplemented', 'User namespaces are not served', { hint: 'set hostUsers: true' });
   const namespaces: OciNamespace[] = [{ type: 'mount' }];
+  // First: the others belong to it.
+  if (input.userns !== undefined) namespaces.push({ type: 'user', path: input.userns.path });
   const { net, ipc, uts } = input.namespaces;
   if (net !== undefined) namespaces.push({ type: 'network', path: net });
   if (ipc !== undefined) namespaces.push({ type: 'ipc', path: ipc });
@@ -44,12 +32,8 @@ function pidNamespace(input: SpecInput): OciNamespace | undefined {
       return undefined;
     case 'pod':
     case 'target':
-      if (input.namespaces.pid === undefined)
-        throw new Fault(
-          'invalid',
-          `The container asks for the PID namespace of its ${mode}, which has none of its own`,
-        );
-      return { type: 'pid', path: input.namespaces.pid };
+      // Without one the pod, or the target, has the node's.
+      return input.namespaces.pid === undefined ? undefined : { type: 'pid', path: input.namespaces.pid };
     default:
       return mode satisfies never;
   }

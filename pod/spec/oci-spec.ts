@@ -36,7 +36,13 @@ export interface OciMount {
   options: string[];
 }
 
-export type OciNamespaceType = 'pid' | 'network' | 'ipc' | 'uts' | 'mount' | 'cgroup';
+export type OciNamespaceType = 'pid' | 'network' | 'ipc' | 'uts' | 'mount' | 'cgroup' | 'user';
+
+export interface OciIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
 
 export interface OciNamespace {
   type: OciNamespaceType;
@@ -95,6 +101,8 @@ export interface OciSeccomp {
 
 export interface OciLinux {
   namespaces: OciNamespace[];
+  uidMappings?: OciIdMapping[];
+  gidMappings?: OciIdMapping[];
   cgroupsPath: string;
   resources: OciResources;
   devices: OciDevice[];

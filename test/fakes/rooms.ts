@@ -209,6 +209,7 @@ export class FakePods implements Pods {
       reason: '',
       isDefault: true,
       features: FEATURES,
+      noUserNamespaces: '',
     },
     {
       name: 'runc',
@@ -218,6 +219,7 @@ export class FakePods implements Pods {
       reason: '',
       isDefault: false,
       features: FEATURES,
+      noUserNamespaces: '',
     },
     {
       name: 'kata',
@@ -227,6 +229,7 @@ export class FakePods implements Pods {
       reason: 'not found',
       isDefault: false,
       features: FEATURES,
+      noUserNamespaces: '',
     },
   ];
 

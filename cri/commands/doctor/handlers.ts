@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Limit } from '../../../ground/limit.ts';
@@ -7,6 +7,7 @@ import { findExecutable } from '../../../native/spawn.ts';
 import { createPodCgroup, removePodCgroup } from '../../../pod/cgroup/pod-cgroup.ts';
 import { probeRuntime } from '../../../pod/handler-probe.ts';
 import { OciDriver } from '../../../pod/oci-driver.ts';
+import { openProbeUserns } from '../../../pod/userns/probe.ts';
 import { podSettings } from '../../config/pod-settings.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Finding } from './finding.ts';
@@ -23,6 +24,8 @@ export async function probeHandlers(config: Config, exits: ExitWatcher): Promise
   const scratch = mkdtempSync(join(tmpdir(), 'berth-doctor-'));
   const cgroupParent = cgroupDriver === 'systemd' ? 'berth.slice' : `/berth-doctor-${process.pid}`;
   const cgroup = createPodCgroup(cgroupParent);
+  chmodSync(scratch, 0o711);
+  using probe = await openProbeUserns(exits, scratch);
   try {
     const probes = Object.entries(handlers).map(async ([name, { path }]): Promise<Finding> => {
       const runtime = new OciDriver({
@@ -33,17 +36,18 @@ export async function probeHandlers(config: Config, exits: ExitWatcher): Promise
         exits,
         limit: new Limit(1),
       });
-      const { usable, version, reason } = await probeRuntime(runtime, {
+      const { usable, version, reason, noUserNamespaces } = await probeRuntime(runtime, {
         exits,
         scratch,
         cgroupDriver,
         cgroupParent,
+        userns: probe.userns,
       });
       const missing = findExecutable(path) === undefined && PACKAGED.has(name);
       return {
         state: usable ? 'good' : 'note',
         what: `handler ${name}`,
-        detail: usable ? version : reason,
+        detail: usable ? usableText(version, noUserNamespaces) : reason,
         ...(missing ? { install: name } : {}),
       };
     });
@@ -62,4 +66,8 @@ export async function probeHandlers(config: Config, exits: ExitWatcher): Promise
     await removePodCgroup(cgroup);
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function usableText(version: string, noUserNamespaces: string): string {
+  return noUserNamespaces === '' ? version : `${version}; no user namespaces: ${noUserNamespaces}`;
 }
