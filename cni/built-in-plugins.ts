@@ -1,4 +1,4 @@
-import type { JsonObject } from './config-list.ts';
+import { type ConfigList, isJsonObject, type JsonObject } from './config-list.ts';
 import { PluginError } from './plugin-error.ts';
 import { callPlugin } from './plugin-call.ts';
 import type { Delegate, Plugin } from './plugin.ts';
@@ -17,6 +17,15 @@ export class BuiltInPlugins implements PluginCaller {
       plugins.filter(({ type }) => !forced.includes(type)).map((plugin) => [plugin.type, plugin]),
     );
     this.#external = external;
+  }
+
+  /** Whether nothing of a list needs an executable: neither its plugins nor those that give their addresses. */
+  servesAll({ plugins }: ConfigList): boolean {
+    return plugins.every((plugin) => {
+      const ipam = isJsonObject(plugin['ipam']) ? plugin['ipam']['type'] : undefined;
+      const types = [plugin.type, ...(typeof ipam === 'string' ? [ipam] : [])];
+      return plugin['berth.exec'] !== true && types.every((type) => this.#plugins.has(type));
+    });
   }
 
   async call(call: PluginCall, signal?: AbortSignal): Promise<unknown> {

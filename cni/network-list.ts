@@ -42,7 +42,7 @@ export async function addToNetwork(
 
 /**
  * DEL of each plugin in reverse order, with the result of ADD when there is one. One that fails does not keep the
- * others from theirs; throws the first Fault at the end.
+ * others from theirs; throws the first Fault at the end. `part`: only the plugins from one index to before another.
  */
 export async function deleteFromNetwork(
   runner: PluginCaller,
@@ -50,10 +50,11 @@ export async function deleteFromNetwork(
   pod: PodInterface,
   result: JsonObject | undefined,
   signal?: AbortSignal,
+  part: { from: number; to: number } = { from: 0, to: list.plugins.length },
 ): Promise<void> {
   const call = caller(runner, list, pod, signal);
   const failures: unknown[] = [];
-  for (const plugin of list.plugins.toReversed()) {
+  for (const plugin of list.plugins.slice(part.from, part.to).toReversed()) {
     try {
       await call('DEL', plugin, versionAtLeast(list.cniVersion, '0.4.0') ? result : undefined);
     } catch (error) {

@@ -1,11 +1,12 @@
-import { type ConfigList, isJsonObject, type JsonObject } from '../cni/config-list.ts';
+import { type ConfigList, isJsonObject } from '../cni/config-list.ts';
 import { addToNetwork, collectGarbage, deleteFromNetwork, type PodInterface } from '../cni/network-list.ts';
-import type { PluginCaller } from '../cni/plugin-runner.ts';
+import type { BuiltInPlugins } from '../cni/built-in-plugins.ts';
 import { podAddresses } from '../cni/result.ts';
 import { Fault, messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore, RecordTable } from '../ground/records.ts';
 import { isNsfs } from '../native/namespaces.ts';
+import { type CniAttachment, CniDepartures } from './cni-departures.ts';
 import { loopbackUp } from './pod-link.ts';
 import { podCapabilities } from './pod-capabilities.ts';
 import type { AttachRequest, Attachment } from './pod-network.ts';
@@ -13,24 +14,18 @@ import type { AttachRequest, Attachment } from './pod-network.ts';
 /** The name that the kubelet and its tools expect. */
 const IF_NAME = 'eth0';
 
-/** What an ADD was made with, and what it gave: all that its DEL needs, whatever the configuration says by then. */
-interface CniAttachment {
-  list: ConfigList;
-  pod: PodInterface;
-  /** Absent while ADD runs, and when it failed. */
-  result?: JsonObject;
-}
-
 /** Pods whose network CNI plugins make. What was added is durable in the table `cni-attachments` before plugins run. */
 export class CniNetwork {
-  readonly #runner: PluginCaller;
+  readonly #runner: BuiltInPlugins;
   readonly #table: RecordTable<CniAttachment>;
   readonly #log: Log;
+  readonly #departures: CniDepartures;
 
-  constructor(records: RecordStore, runner: PluginCaller, log: Log) {
+  constructor(records: RecordStore, runner: BuiltInPlugins, log: Log) {
     this.#table = records.table('cni-attachments', checkAttachment);
     this.#runner = runner;
     this.#log = log;
+    this.#departures = new CniDepartures(runner, this.#table, log);
   }
 
   has(id: string): boolean {
@@ -55,7 +50,7 @@ export class CniNetwork {
         K8S_POD_INFRA_CONTAINER_ID: id,
         K8S_POD_UID: request.podUid,
       },
-      capabilities: podCapabilities(request, podCidr),
+      capabilities: podCapabilities(request, podCidr, list.name),
     };
     this.#table.put(id, { list, pod });
     await loopbackUp(netnsPath);
@@ -86,14 +81,19 @@ export class CniNetwork {
     return { network: 'cni', addresses, detail: { ...attached } };
   }
 
-  /** DEL as ADD was; nothing when there was none. Throws the plugin's Fault: the record stays for the next try. */
+  /**
+   * DEL as ADD was; nothing when there was none. Where all plugins run in this process it is done when the intent is
+   * durable, and follows in the background. Else throws the plugin's Fault: the record stays for the next try.
+   */
   async detach(
     request: AttachRequest,
     attachment: Attachment | undefined,
     signal?: AbortSignal,
   ): Promise<void> {
     const attached = this.#table.get(request.id) ?? attachedIn(attachment);
-    if (attached === undefined) return;
+    if (attached === undefined || attached.leaving === true) return;
+    if (attached.result !== undefined && this.#runner.servesAll(attached.list))
+      return this.#departures.begin(request.id, attached);
     await this.#delete(attached, signal);
     this.#table.delete(request.id);
   }
@@ -105,6 +105,10 @@ export class CniNetwork {
     const next = dead.values();
     const worker = async (): Promise<void> => {
       for (const { id, value } of next) {
+        if (value.leaving === true) {
+          this.#departures.resume(id, value);
+          continue;
+        }
         try {
           await this.#delete(value);
           this.#table.delete(id);
@@ -123,6 +127,11 @@ export class CniNetwork {
     } catch (error) {
       this.#log.warn({ network: current.name, error: messageOf(error) }, 'CNI GC failed');
     }
+  }
+
+  /** Departures that are under way go on after the next start. */
+  async close(): Promise<void> {
+    await this.#departures.close();
   }
 
   async #delete({ list, pod, result }: CniAttachment, signal?: AbortSignal): Promise<void> {

@@ -78,7 +78,7 @@ class NodeNetwork implements PodNetwork {
 
   constructor({ records, exits, log, config, pollMs }: NetworkOptions) {
     const runner = new BuiltInPlugins(
-      ownPlugins({ exits, namespaceGoes: true }),
+      ownPlugins({ exits }),
       new PluginRunner(exits, config.binDirs),
       config.execPlugins,
     );
@@ -166,6 +166,7 @@ class NodeNetwork implements PodNetwork {
     this.#closing.abort();
     await this.#looking?.catch(() => undefined);
     await this.#bridge.close();
+    await this.#cni.close();
   }
 
   #podCidr(): string {

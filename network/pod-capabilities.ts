@@ -2,11 +2,19 @@ import type { AttachRequest } from './pod-network.ts';
 import { Fault } from '../ground/fault.ts';
 import { parsePodRanges } from './pod-range.ts';
 
+/** Annotations of a pod by which it asks for the hardware address of its interface; the kubelet has no field for them. */
+const MAC = 'berth.dev/mac';
+const INFINIBAND_GUID = 'berth.dev/infiniband-guid';
+
 /**
  * What the runtime offers to CNI plugins by capability name, in the shapes of the CNI conventions (CONVENTIONS.md,
  * "Dynamic Plugin specific fields"). A plugin gets those that its configuration declares.
  */
-export function podCapabilities(request: AttachRequest, podCidr: string): Record<string, unknown> {
+export function podCapabilities(
+  request: AttachRequest,
+  podCidr: string,
+  network: string,
+): Record<string, unknown> {
   const ranges = parsePodRanges(podCidr);
   return {
     // Plugins take an absent list and an empty one the same; absent keeps them from starting iptables.
@@ -22,6 +30,14 @@ export function podCapabilities(request: AttachRequest, podCidr: string): Record
     ipRanges: ranges.length === 0 ? undefined : ranges.map(({ cidr }) => [{ subnet: cidr }]),
     bandwidth: bandwidth(request.annotations),
     'io.kubernetes.cri.pod-annotations': request.annotations,
+    dns: request.dns && {
+      nameservers: request.dns.servers,
+      searches: request.dns.searches,
+      options: request.dns.options,
+    },
+    aliases: { [network]: [request.podName] },
+    mac: request.annotations[MAC],
+    infinibandGUID: request.annotations[INFINIBAND_GUID],
     cgroupPath: request.cgroupParent === '' ? undefined : request.cgroupParent,
   };
 }

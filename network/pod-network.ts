@@ -22,6 +22,8 @@ export interface AttachRequest {
   hostPorts: HostPort[];
   annotations: Record<string, string>;
   cgroupParent: string;
+  /** What the pod resolves names by; absent: as the node does. */
+  dns?: { servers: string[]; searches: string[]; options: string[] };
 }
 
 /** What was attached: durable with the sandbox's record, and all that detach needs. Plain data. */

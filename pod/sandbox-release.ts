@@ -58,6 +58,7 @@ export function attachRequest(parts: Parts, record: SandboxRecord): AttachReques
     hostPorts: config.portMappings.filter(({ hostPort }) => hostPort > 0),
     annotations: config.annotations,
     cgroupParent: config.cgroupParent,
+    dns: config.dns,
   };
 }
 

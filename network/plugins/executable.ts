@@ -15,7 +15,7 @@ try {
   const external = new PluginRunner(exits, directories);
   const outcome = await runExecutable(
     type,
-    ownPlugins({ exits, namespaceGoes: false }),
+    ownPlugins({ exits }),
     external,
     process.env,
     await text(process.stdin),

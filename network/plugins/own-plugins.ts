@@ -13,8 +13,6 @@ import { tuning } from './tuning.ts';
 
 export interface OwnPluginOptions {
   exits: ExitWatcher;
-  /** The caller drops a pod's namespace right after DEL. */
-  namespaceGoes: boolean;
 }
 
 /** The types of `ownPlugins`. */
@@ -30,9 +28,9 @@ export const OWN_TYPES = [
 ] as const;
 
 /** Every CNI plugin that Berth brings: the daemon calls them as functions, `berth cni install` as executables. */
-export function ownPlugins({ exits, namespaceGoes }: OwnPluginOptions): Plugin[] {
+export function ownPlugins({ exits }: OwnPluginOptions): Plugin[] {
   const chains = new PodChains([new Iptables(exits, 4), new Iptables(exits, 6)]);
-  const options = { chains, namespaceGoes };
+  const options = { chains };
   return [
     bandwidth,
     new Bridge(options),

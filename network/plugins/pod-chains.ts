@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import { messageOf } from '../../ground/fault.ts';
 import type { RuleTables } from '../iptables.ts';
-
-type Table = 'nat' | 'filter';
+import { RuleBatch, type Table, TABLES, type TableText, textOf } from '../rule-batch.ts';
 
 /** Rules that belong to one pod: a chain of its own, or single rules in chains that pods share. */
 export interface PodRules {
@@ -39,16 +38,19 @@ export function comment(network: string, containerId: string, what = ''): string
 }
 
 /**
- * Writes the rules of single pods with iptables-restore: one transaction for each family and call. Works in the
- * network namespace that the process is in.
+ * Writes the rules of pods with iptables-restore: one transaction for each family. Pods that come or go while a
+ * transaction runs share the next one; when that fails, each has one of its own, and hears of its own failure only.
+ * Works in the network namespace that the process is in.
  */
 export class PodChains {
   readonly #tables: RuleTables[];
+  readonly #batches = new Map<RuleTables, RuleBatch>();
   /** Shared chains that were seen or made; who finds them missing forgets them. */
   readonly #seen = new Set<string>();
 
   constructor(tables: RuleTables[]) {
     this.#tables = tables;
+    for (const one of tables) this.#batches.set(one, new RuleBatch(one));
   }
 
   /** Makes the pod's chains, or empties and fills them anew, adds its entries, and makes shared chains that are missing. */
@@ -56,15 +58,23 @@ export class PodChains {
     await this.#each(rules, async (tables, ours) => {
       const needed = shared.filter(({ family }) => family === tables.family);
       const unseen = needed.filter((chain) => !this.#seen.has(keyOf(chain)));
-      const text = async (missing: SharedChain[]): Promise<string> =>
-        this.#putText(ours, await this.#missingParts(tables, missing, signal));
+      const batch = this.#batches.get(tables)!;
       try {
-        await tables.restore(await text(unseen), signal);
+        // What is missing is found out and made in one go: two pods that make it at once would make it twice.
+        if (unseen.length === 0) await batch.apply(putParts(ours, []), signal);
+        else
+          await batch.alone(async () => {
+            const missing = await this.#missingParts(tables, unseen, signal);
+            await tables.restore(textOf(putParts(ours, missing)), signal);
+          });
       } catch (error) {
         signal?.throwIfAborted();
         if (unseen.length === needed.length) throw error;
         // Somebody may have taken away what was there before.
-        await tables.restore(await text(needed), signal);
+        await batch.alone(async () => {
+          const missing = await this.#missingParts(tables, needed, signal);
+          await tables.restore(textOf(putParts(ours, missing)), signal);
+        });
       }
       for (const chain of needed) this.#seen.add(keyOf(chain));
     });
@@ -74,14 +84,7 @@ export class PodChains {
   async remove(rules: PodRules[], signal?: AbortSignal): Promise<void> {
     await this.#each(rules, async (tables, ours) => {
       try {
-        await tables.restore(
-          byTable(ours, (table) => [
-            ...table.map(({ chain }) => chain && `:${chain.name} - [0:0]`),
-            ...table.flatMap(({ entries }) => entries.map(({ chain, rule }) => `-D ${chain} ${rule}`)),
-            ...table.map(({ chain }) => chain && `-X ${chain.name}`),
-          ]),
-          signal,
-        );
+        await this.#batches.get(tables)!.apply(removeParts(ours), signal);
       } catch (error) {
         signal?.throwIfAborted();
         await this.#removeFound(tables, ours, messageOf(error), signal);
@@ -108,28 +111,6 @@ export class PodChains {
       }
     });
     return found;
-  }
-
-  #putText(ours: PodRules[], missing: MissingPart[]): string {
-    return (['nat', 'filter'] as const)
-      .flatMap((table) => {
-        const pods = ours.filter((one) => one.table === table);
-        const parts = missing.filter((one) => one.table === table);
-        if (pods.length === 0 && parts.length === 0) return [];
-        return [
-          `*${table}`,
-          ...parts.flatMap(({ chain }) => chain ?? []),
-          ...pods.flatMap(({ chain }) => (chain === undefined ? [] : `:${chain.name} - [0:0]`)),
-          ...parts.flatMap(({ rules }) => rules),
-          ...pods.flatMap(({ chain, entries }) => [
-            ...(chain?.rules ?? []).map((rule) => `-A ${chain!.name} ${rule}`),
-            ...entries.map((entry) => `-A ${entry.chain} ${entry.rule}`),
-          ]),
-          'COMMIT',
-          '',
-        ];
-      })
-      .join('\n');
   }
 
   /** Looks which of the shared chains, and of what leads into them, are not there. */
@@ -214,14 +195,40 @@ function keyOf({ family, table, name }: SharedChain): string {
   return `${family} ${table} ${name}`;
 }
 
-function byTable(rules: PodRules[], lines: (ours: PodRules[]) => (string | undefined)[]): string {
-  return (['nat', 'filter'] as const)
-    .flatMap((table) => {
-      const ours = rules.filter((one) => one.table === table);
-      return ours.length === 0 ? [] : [`*${table}`, ...lines(ours), 'COMMIT', ''];
-    })
-    .filter((line) => line !== undefined)
-    .join('\n');
+function putParts(ours: PodRules[], missing: MissingPart[]): TableText[] {
+  return TABLES.map((table) => {
+    const pods = ours.filter((one) => one.table === table);
+    const parts = missing.filter((one) => one.table === table);
+    return {
+      table,
+      chains: [
+        ...parts.flatMap(({ chain }) => chain ?? []),
+        ...pods.flatMap(({ chain }) => (chain === undefined ? [] : `:${chain.name} - [0:0]`)),
+      ],
+      rules: [
+        ...parts.flatMap(({ rules }) => rules),
+        ...pods.flatMap(({ chain, entries }) => [
+          ...(chain?.rules ?? []).map((rule) => `-A ${chain!.name} ${rule}`),
+          ...entries.map((entry) => `-A ${entry.chain} ${entry.rule}`),
+        ]),
+      ],
+    };
+  });
+}
+
+function removeParts(ours: PodRules[]): TableText[] {
+  return TABLES.map((table) => {
+    const pods = ours.filter((one) => one.table === table);
+    const names = pods.flatMap(({ chain }) => chain?.name ?? []);
+    return {
+      table,
+      chains: names.map((name) => `:${name} - [0:0]`),
+      rules: [
+        ...pods.flatMap(({ entries }) => entries.map(({ chain, rule }) => `-D ${chain} ${rule}`)),
+        ...names.map((name) => `-X ${name}`),
+      ],
+    };
+  });
 }
 
 function targetOf(line: string): string {

@@ -69,7 +69,7 @@ export class Ptp implements Plugin {
     const ips = input.prevResult?.ips ?? [];
     const chains = ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input);
     if (ipMasq) await this.#options.chains.remove(chains, signal);
-    if (!this.#options.namespaceGoes) await removeInterface(input);
+    await removeInterface(input);
     await releaseAddresses(input, signal);
   }
 

@@ -36,7 +36,7 @@ export class PluginRig {
     this.#exits = exits;
     this.reference = new PluginRunner(exits, REFERENCE);
     // What is not built in fails: nothing of the reference may slip in.
-    this.ours = new BuiltInPlugins(ownPlugins({ exits, namespaceGoes: false }), new PluginRunner(exits, []));
+    this.ours = new BuiltInPlugins(ownPlugins({ exits }), new PluginRunner(exits, []));
   }
 
   static async open(): Promise<PluginRig> {

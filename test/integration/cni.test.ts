@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { linkNames } from '../../network/link-names.ts';
 import type { Attachment, PodNetwork } from '../../network/pod-network.ts';
+import { OWN_TYPES } from '../../network/plugins/own-plugins.ts';
 import { dial, NodeNetworkRig, runIn, until } from '../fakes/node-network.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
 
@@ -58,7 +59,7 @@ describeInOwnNamespaces('CNI networks', import.meta.url, () => {
         { type: 'portmap', capabilities: { portMappings: true } },
       ],
     });
-    const network = await rig.network('');
+    const network = await rig.network('', { execPlugins: [...OWN_TYPES] });
     await network.start();
     assert.deepEqual(network.status(), { ready: true, reason: '', message: '' });
     const a = rig.pod('aaaa', [{ protocol: 'tcp', hostPort: 8080, containerPort: 80, hostIp: '' }]);
@@ -80,6 +81,99 @@ describeInOwnNamespaces('CNI networks', import.meta.url, () => {
       [],
     );
     assert.equal(rows(), 0);
+  });
+
+  describe('with plugins in process', () => {
+    const list = (ranges: object[][]): object => ({
+      cniVersion: '1.0.0',
+      plugins: [
+        {
+          type: 'bridge',
+          bridge: 'cni0',
+          isDefaultGateway: true,
+          ipMasq: true,
+          hairpinMode: true,
+          ipam: { type: 'host-local', dataDir: join(rig.directory, 'leases'), ranges },
+        },
+        { type: 'portmap', capabilities: { portMappings: true } },
+        { type: 'firewall' },
+      ],
+    });
+    const held = (): string[] =>
+      readdirSync(join(rig.directory, 'leases', 'pods')).filter((name) => /^\d/.test(name));
+    // Nothing but ours: an executable would not be found.
+    const ours = { binDirs: ['/nonexistent'], pollMs: 20 };
+    const PORT = { protocol: 'tcp', hostPort: 8080, containerPort: 80, hostIp: '' } as const;
+
+    it('serves pods, reached by localhost, by the node, by each other and by themselves', async () => {
+      configure('10-pods.conflist', list([[{ subnet: '10.22.0.0/24' }], [{ subnet: 'fd00:22::/64' }]]));
+      const network = await rig.network('', ours);
+      await network.start();
+      assert.deepEqual(network.status(), { ready: true, reason: '', message: '' });
+      const [a, b] = [rig.pod('aaaa', [PORT]), rig.pod('bbbb')];
+      const [atA, atB] = [await network.attach(a), await network.attach(b)];
+      assert.deepEqual(atA.addresses, ['10.22.0.2', 'fd00:22::2']);
+      rig.serve(a.netnsPath, 80, 'a');
+      const outside = rig.outside();
+      assert.equal(await dial(b.netnsPath, '10.22.0.2', 80), 'a 10.22.0.3');
+      assert.equal(await dial(b.netnsPath, 'fd00:22::2', 80), 'a fd00:22::3');
+      assert.match(await dial(undefined, '127.0.0.1', 8080), /^a /);
+      assert.equal(await dial(outside, '192.0.2.1', 8080), 'a 192.0.2.2');
+      assert.match(await dial(b.netnsPath, '192.0.2.1', 8080), /^a /);
+      assert.match(await dial(a.netnsPath, '192.0.2.1', 8080), /^a /);
+      for (const [pod, at] of [
+        [a, atA],
+        [b, atB],
+      ] as const) {
+        await network.detach(pod, at);
+        rig.dropNetns(pod.netnsPath);
+      }
+      // The server's socket still holds the first one's namespace: its link is deleted in the end.
+      await until(() => rows() === 0, 12_000);
+      assert.deepEqual(held(), []);
+      assert.deepEqual([...linkNames()].sort(), ['cni0', 'lo', 'outside']);
+      assert.doesNotMatch(
+        spawnSync('iptables-save', { encoding: 'utf8' }).stdout,
+        /aaaa|bbbb|10\.22\.0\.[23]/,
+      );
+    });
+
+    it('keeps an address while the old namespace lives, and goes on after a restart', async () => {
+      configure(
+        '10-pods.conflist',
+        list([[{ subnet: '10.22.0.0/29', rangeStart: '10.22.0.2', rangeEnd: '10.22.0.2' }]]),
+      );
+      const network = await rig.network('', ours);
+      await network.start();
+      const a = rig.pod('aaaa', [PORT]);
+      const atA = await network.attach(a);
+      await network.detach(a, atA);
+      // Its port is free at once for others, its address is not: the link is still there.
+      await until(() => !spawnSync('iptables-save', { encoding: 'utf8' }).stdout.includes('8080'));
+      assert.deepEqual(held(), ['10.22.0.2']);
+      await assert.rejects(network.attach(rig.pod('bbbb')), /no IP addresses available/);
+      await network.close();
+      rig.dropNetns(a.netnsPath);
+      const next = await rig.network('', ours);
+      await next.start();
+      await next.gc(new Set());
+      await until(() => rows() === 0);
+      const c = rig.pod('cccc');
+      assert.deepEqual((await next.attach(c)).addresses, ['10.22.0.2']);
+      await next.detach(c, undefined);
+      rig.dropNetns(c.netnsPath);
+      await until(() => rows() === 0);
+    });
+
+    it('deletes a link whose namespace somebody holds', async () => {
+      configure('10-pods.conflist', list([[{ subnet: '10.22.0.0/24' }]]));
+      const network = await rig.network('', ours);
+      await network.start();
+      const a = rig.pod('aaaa');
+      await network.detach(a, await network.attach(a));
+      await until(() => rows() === 0, 12_000);
+      assert.deepEqual([...linkNames()].sort(), ['cni0', 'lo']);
+    });
   });
 
   it('passes on what a plugin says, and keeps nothing of a pod that failed', async () => {

@@ -25,11 +25,6 @@ import { bridgeSettings, type BridgeSettings } from './settings.ts';
 /** What the plugins that make links are made with. */
 export interface LinkPluginOptions {
   chains: PodChains;
-  /**
-   * The caller drops the namespace right after DEL, and the link goes with it: DEL need not wait for the kernel to
-   * take it apart.
-   */
-  namespaceGoes: boolean;
 }
 
 /**
@@ -39,11 +34,9 @@ export interface LinkPluginOptions {
 export class Bridge implements Plugin {
   readonly type = 'bridge';
   readonly #chains: PodChains;
-  readonly #namespaceGoes: boolean;
 
-  constructor({ chains, namespaceGoes }: LinkPluginOptions) {
+  constructor({ chains }: LinkPluginOptions) {
     this.#chains = chains;
-    this.#namespaceGoes = namespaceGoes;
   }
 
   async add(input: PluginCallInput, signal?: AbortSignal): Promise<Result> {
@@ -72,7 +65,7 @@ export class Bridge implements Plugin {
         ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input),
         signal,
       );
-    if (!this.#namespaceGoes) await removeInterface(input);
+    await removeInterface(input);
     await releaseAddresses(input, signal);
   }
 
