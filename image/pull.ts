@@ -1,6 +1,7 @@
 import { Fault, faultAt } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { Stage, StageSink } from '../ground/stages.ts';
+import { BufferTurnover } from '../native/memory.ts';
 import type { Catalog, StoredImage } from './catalog.ts';
 import type { PullAuth, PullProgress, PullTotals, RunningPull } from './images.ts';
 import type { Installer, ResolvedImage } from './install.ts';
@@ -44,6 +45,7 @@ export class Puller {
   readonly #verifier: Verifier;
   readonly #warm: () => void;
   readonly #pulls = new Set<Running>();
+  readonly #turnover = new BufferTurnover();
   readonly #totals: PullTotals = { bytesFetched: 0, done: 0, failed: 0 };
 
   constructor(options: {
@@ -192,6 +194,7 @@ export class Puller {
   async *#counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
       this.#totals.bytesFetched += chunk.length;
+      this.#turnover.passed(chunk.length);
       yield chunk;
     }
   }

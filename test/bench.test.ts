@@ -28,7 +28,12 @@ const RESULTS: Results = {
       berth: { p50: 9, p90: 9, samples: 1 },
       containerd: { p50: 10, p90: 10, samples: 1 },
     },
+    zstd: {
+      berth: { p50: 5.5, p90: 9, samples: 1 },
+      containerd: { p50: 10, p90: 10, samples: 1 },
+    },
   },
+  pullBounds: { fetchedForFive: 1, stallMs: 12, growthMiB: 90, listMs: 3 },
 };
 
 describe('the benchmark', () => {
@@ -49,6 +54,11 @@ describe('the benchmark', () => {
       ['ExecSync', 'containerd runc', true],
       ['ExecSync', 'containerd crun', true],
       ['pull, gzip', 'containerd', false],
+      ['pull, zstd', 'containerd', true],
+      ['bytes that five callers of one image cost', undefined, true],
+      ['longest stall while images are pulled', undefined, true],
+      ['memory that a pull of 2 GiB adds', undefined, false],
+      ['list of 1,000 images', undefined, true],
     ]);
   });
 

@@ -1,15 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { Fault } from '../../ground/fault.ts';
+import { BufferTurnover } from '../../native/memory.ts';
 import { TarReader } from '../tar/reader.ts';
 import { LayerExtractor, type ExtractLimits } from './extract.ts';
 import { recipeFile, type Unpacked } from './protocol.ts';
 import { RecipeWriter } from './recipe.ts';
 
 /** Output of the decompressors: large pieces are half again as fast as Node's default. */
-const PIECE = 1024 * 1024;
+const PIECE = 512 * 1024;
 /** Decompressed pieces that may wait; the thread pool works on the next one meanwhile. */
 const WAITING = 2;
+
+/** Of this thread, which may have several jobs. */
+const turnover = new BufferTurnover();
 
 /**
  * One layer on its way from compressed bytes to a directory. Decompression runs on the thread pool, one piece ahead
@@ -142,6 +146,7 @@ export class UnpackJob {
       throw new Fault('exhausted', `A layer unpacks to more than ${this.#limit} bytes`);
     this.#hash.update(piece);
     this.#reader.push(piece);
+    if (this.#decoder !== 'none') turnover.passed(piece.length);
   }
 
   #finish(): void {

@@ -8,7 +8,7 @@ const MAX_WORKERS = 2;
 const IDLE_MS = 4_000;
 /** Bytes gathered before they go to a worker, and how many such parcels may be under way for one layer. */
 const PARCEL = 512 * 1024;
-const UNDER_WAY = 8;
+const UNDER_WAY = 4;
 
 /** What a job is waiting for. */
 interface Job {

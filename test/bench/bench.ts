@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../ground/fault.ts';
 import { measureConcurrency, AT_ONCE } from './concurrency.ts';
 import { closeEnclosures } from './enclosure.ts';
-import { storeLargeImage, storeSmallImages } from './images.ts';
+import { storeHugeImage, storeLargeImage, storeManyImages, storeSmallImages } from './images.ts';
 import { measureLifecycle } from './lifecycle.ts';
 import { measureCrowd } from './memory.ts';
 import { missingTools, versionsOf } from './needs.ts';
@@ -19,6 +19,7 @@ import { startContainerd } from './peers/containerd.ts';
 import type { Node, Peer, StartNode } from './peers/peer.ts';
 import { pullImage } from './pod.ts';
 import { note } from './progress.ts';
+import { measurePullBounds } from './pull-bounds.ts';
 import { measurePulls } from './pull.ts';
 import type { Results } from './results.ts';
 import { renderResults, renderVerdicts } from './table.ts';
@@ -82,6 +83,12 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
       { name: 'containerd', start: () => fresh('containerd-pull', startContainerd) },
     ];
     results.pulls = await measurePulls(pullers, ['gzip', 'zstd'], options.pullRounds);
+    note('pull: building the huge image and the many small ones');
+    storeHugeImage(store, options.hugeBytes);
+    storeManyImages(store);
+    const node = await fresh('berth-bounds', startBerth);
+    results.pullBounds = await measurePullBounds(node, 'gzip');
+    await node.close();
   }
   return results;
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allPids, killProcess, processesOf, readProcLink } from '../node-processes.ts';
@@ -40,13 +41,13 @@ export class Enclosure {
   }
 
   /**
-   * Starts a daemon as `start` does and resolves as soon as its socket is there. Rejects with the end of its log
+   * Starts a daemon as `start` does and resolves as soon as its socket takes connections. Rejects with the end of its log
    * when it ends before that, or takes too long.
    */
   async startListening(name: string, argv: string[], socket: string): Promise<ChildProcess> {
     const child = this.start(name, argv);
     const begun = performance.now();
-    while (!existsSync(socket)) {
+    while (!(await accepts(socket))) {
       const ended = child.exitCode !== null || child.signalCode !== null;
       if (ended || performance.now() - begun > START_LIMIT_MS) {
         const log = readFileSync(join(this.directory, `${name}.log`), 'utf8').trimEnd();
@@ -102,4 +103,15 @@ export async function closeEnclosures(): Promise<void> {
 function over(child: ChildProcess): Promise<unknown> | undefined {
   if (child.exitCode !== null || child.signalCode !== null) return undefined;
   return new Promise((resolve) => child.once('exit', resolve));
+}
+
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

@@ -1,3 +1,4 @@
+import { tarArchive, tarEntry } from '../../image/tar/writer.ts';
 import { pauseProgram } from '../../pod/pause/build.ts';
 import {
   busyboxImage,
@@ -6,7 +7,7 @@ import {
   type Compression,
   type LayerBuild,
 } from '../image-builder.ts';
-import { REGISTRY, storeImage } from './registry-store.ts';
+import { REGISTRY, storeImage, storeStreamedImage } from './registry-store.ts';
 
 export const BUSYBOX_IMAGE = `${REGISTRY}/bench/busybox:1`;
 /** The peer's sandbox needs an image: it holds Berth's own pause, so that the comparison is not about that. */
@@ -37,28 +38,59 @@ export const LARGE: LargeShape = { smallFiles: 20_000, bigFiles: 10 };
 const BIG_BYTES = 22 * 1024 * 1024;
 const SMALL_BYTES = 8192;
 
-/** Builds the large image and puts it into the store: two layers of equal size, the same bytes at every run. */
+const LAYERS = 5;
+
+/** Builds the large image and puts it into the store: five layers of equal size, the same bytes at every run. */
 export function storeLargeImage(store: string, shape: LargeShape, compressions: Compression[]): void {
   const material = halfRandom(BIG_BYTES);
   for (const compression of compressions) {
-    const layers = [0, 1].map((half) => largeLayer(material, shape, half, compression));
+    const layers = Array.from({ length: LAYERS }, (_, part) =>
+      largeLayer(material, shape, part, compression),
+    );
     const image: BuiltImage = buildImage({ layers, config: { Cmd: ['/none'] } });
     storeImage(store, 'bench/large', compression, image);
   }
 }
 
-function largeLayer(material: Buffer, shape: LargeShape, half: number, compression: Compression): LayerBuild {
+function largeLayer(material: Buffer, shape: LargeShape, part: number, compression: Compression): LayerBuild {
   const files: LayerBuild['files'] = [];
-  for (let i = half; i < shape.smallFiles; i += 2) {
+  for (let i = part; i < shape.smallFiles; i += LAYERS) {
     const from = (i * 977) % (BIG_BYTES - SMALL_BYTES);
     const path = `usr/share/d${Math.floor(i / 100)}/file-${i}`;
     files.push({ path, mode: 0o644, content: material.subarray(from, from + ((i * 37) % SMALL_BYTES)) });
   }
-  for (let i = half; i < shape.bigFiles; i += 2) {
+  for (let i = part; i < shape.bigFiles; i += LAYERS) {
     const rotated = [material.subarray(i * 4099), material.subarray(0, i * 4099)];
     files.push({ path: `opt/big-${i}`, mode: 0o644, content: Buffer.concat(rotated) });
   }
   return { files, compression };
+}
+
+/** How many images the list is measured with, and their names. */
+export const MANY = 1000;
+export function oneOfMany(i: number): string {
+  return `${REGISTRY}/bench/many:${i}`;
+}
+
+/** Images that differ in their configuration and share one small layer. */
+export function storeManyImages(store: string): void {
+  const layers = [{ files: [{ path: 'a', content: 'a' }] }];
+  for (let i = 0; i < MANY; i++) {
+    const config = { Env: [`NUMBER=${i}`], Cmd: ['/a'], Labels: { number: String(i) } };
+    storeImage(store, 'bench/many', String(i), buildImage({ layers, config }));
+  }
+}
+
+export const HUGE_IMAGE = `${REGISTRY}/bench/huge:1`;
+
+/** An image of one uncompressed layer of at least `bytes`, which need not fit into memory. */
+export function storeHugeImage(store: string, bytes: number): void {
+  const content = halfRandom(BIG_BYTES);
+  const pieces = function* (): Generator<Buffer> {
+    for (let i = 0; i * BIG_BYTES < bytes; i++) yield tarEntry({ path: `huge-${i}`, content });
+    yield tarArchive([]);
+  };
+  storeStreamedImage(store, 'bench/huge', '1', pieces());
 }
 
 /** Bytes that compress to about half, as programs do: blocks of noise between blocks of repetition. */

@@ -15,6 +15,8 @@ export interface BenchOptions {
   crowd: number[];
   pullRounds: number;
   large: LargeShape;
+  /** Bytes of the layer during whose pull memory is watched. */
+  hugeBytes: number;
   json: string;
 }
 
@@ -51,6 +53,7 @@ export function readOptions(argv: string[], temporary: string): BenchOptions | u
     crowd: last > 10 ? [0, 10, last] : [0, last],
     pullRounds: quick ? 1 : 3,
     large: quick ? { smallFiles: LARGE.smallFiles / 4, bigFiles: 2 } : LARGE,
+    hugeBytes: (quick ? 0.25 : 2) * 2 ** 30,
     json: values.json ?? join(temporary, 'berth-bench.json'),
   };
 }

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Blob, BuiltImage } from '../image-builder.ts';
+import { sha256, type Blob, type BuiltImage } from '../image-builder.ts';
 import type { Enclosure } from './enclosure.ts';
 
 /** Where each node finds the registry: on its own loopback. */
@@ -22,6 +23,51 @@ export function storeImage(store: string, name: string, tag: string, image: Buil
   link(join(repository, '_manifests/revisions', hexPath(image.top)), image.top);
   link(join(repository, '_manifests/tags', tag, 'current'), image.top);
   link(join(repository, '_manifests/tags', tag, 'index', hexPath(image.top)), image.top);
+}
+
+/** The same for an image of one plain layer, which comes in pieces and never stands in memory. */
+export function storeStreamedImage(
+  store: string,
+  name: string,
+  tag: string,
+  pieces: Iterable<Uint8Array>,
+): void {
+  const root = join(store, 'docker/registry/v2');
+  mkdirSync(root, { recursive: true });
+  const hash = createHash('sha256');
+  const file = join(root, 'incoming');
+  const fd = openSync(file, 'w');
+  let size = 0;
+  for (const piece of pieces) {
+    hash.update(piece);
+    writeSync(fd, piece);
+    size += piece.length;
+  }
+  closeSync(fd);
+  const digest = `sha256:${hash.digest('hex')}`;
+  const directory = join(root, 'blobs', hexPath({ digest }).replace('/', `/${digest.slice(7, 9)}/`));
+  mkdirSync(directory, { recursive: true });
+  renameSync(file, join(directory, 'data'));
+  link(join(root, 'repositories', name, '_layers', hexPath({ digest })), { digest });
+  const oci = 'application/vnd.oci.image';
+  const document = (mediaType: string, value: object): Blob => {
+    const bytes = Buffer.from(JSON.stringify(value));
+    return { mediaType, bytes, digest: sha256(bytes) };
+  };
+  const config = document(`${oci}.config.v1+json`, {
+    architecture: 'amd64',
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [digest] },
+  });
+  const layer = { mediaType: `${oci}.layer.v1.tar`, digest, size };
+  const top = document(`${oci}.manifest.v1+json`, {
+    schemaVersion: 2,
+    mediaType: `${oci}.manifest.v1+json`,
+    config: { mediaType: config.mediaType, digest: config.digest, size: config.bytes.length },
+    layers: [layer],
+  });
+  storeImage(store, name, tag, { top, manifests: [top], imageIds: [config.digest], blobs: [config] });
 }
 
 /** Starts docker-registry inside, read-only over `store`. */
@@ -49,11 +95,11 @@ function storeBlob(root: string, blob: Blob): void {
   writeFileSync(file, blob.bytes);
 }
 
-function hexPath(blob: Blob): string {
+function hexPath(blob: Pick<Blob, 'digest'>): string {
   return blob.digest.replace(':', '/');
 }
 
-function link(directory: string, blob: Blob): void {
+function link(directory: string, blob: Pick<Blob, 'digest'>): void {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'link'), blob.digest);
 }

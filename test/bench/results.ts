@@ -1,6 +1,7 @@
 import type { Concurrency } from './concurrency.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Crowd } from './memory.ts';
+import type { PullBounds } from './pull-bounds.ts';
 import type { Pulls } from './pull.ts';
 
 /** What one run found: the JSON that it writes. Parts that were not asked for are absent. */
@@ -14,4 +15,5 @@ export interface Results {
   concurrency?: { lives: number; atOnce: number; seconds: Concurrency };
   crowd?: Record<string, Crowd>;
   pulls?: Pulls;
+  pullBounds?: PullBounds;
 }
