@@ -9,7 +9,11 @@ import type { Sandbox } from './sandbox.ts';
 import { releaseMappedVolumes } from './userns/mapped-volumes.ts';
 
 /** The kinds of debts that giving a container back can leave. */
-export const CONTAINER_DEBTS = { runtime: 'container-runtime', rootfs: 'container-rootfs' } as const;
+export const CONTAINER_DEBTS = {
+  kill: 'container-kill',
+  runtime: 'container-runtime',
+  rootfs: 'container-rootfs',
+} as const;
 
 interface RuntimeDebt {
   handler: string;
@@ -24,6 +28,9 @@ export function registerContainerDebts(parts: Parts): void {
     await killCgroup(cgroupPath);
     await parts.handlers.get(handler)?.runtime.delete(id, { force });
   });
+  parts.debts.register(CONTAINER_DEBTS.kill, (detail) =>
+    killCgroup((detail as { cgroupPath: string }).cgroupPath),
+  );
   parts.debts.register(CONTAINER_DEBTS.rootfs, (_detail, id) => Promise.resolve(releaseRootfs(parts, id)));
 }
 

@@ -1,20 +1,25 @@
+import { readFileSync } from 'node:fs';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages } from '../ground/progress.ts';
-import { waitOrAbort } from '../ground/wait.ts';
+import { sleep, waitOrAbort } from '../ground/wait.ts';
 import { killProcess } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { killCgroup } from './cgroup/kill.ts';
 import { oomKills } from './cgroup/oom.ts';
 import type { Container, StopInFlight } from './container.ts';
+import { CONTAINER_DEBTS } from './container-release.ts';
 import type { Parts } from './parts.ts';
 
 /** How long after SIGKILL a process may take to end before the call says that it cannot be killed. */
 const UNKILLABLE_AFTER_MS = 15_000;
+/** A process that SIGKILL ends has ended by then, on a node that is not in trouble. */
+const USUAL_END_MS = 300;
 
 /**
  * StopContainer: the stop signal, then SIGKILL when `graceSeconds` are over. Idempotent: an unknown or ended container
  * is no error. A second call joins the running stop and may shorten its grace, never lengthen it. Throws `deadline`
- * when the process does not even end after SIGKILL; the kill is then tried again by the next call.
+ * when the process does not even end after SIGKILL; the kill is then a debt: tried again in the background, and by the
+ * next call.
  */
 export async function stopContainer(
   parts: Parts,
@@ -78,23 +83,46 @@ function signalInit(container: Container, signal: number): void {
 
 async function kill(parts: Parts, container: Container): Promise<void> {
   signalInit(container, SIG.SIGKILL);
-  // A process of a shared PID namespace leaves its siblings behind: the cgroup knows them all.
-  if (container.record.config.security.namespaces.pid !== 'container') {
+  // The end of a PID namespace's first process ends all others. In a shared one the cgroup knows who is meant; and a
+  // frozen process, whose PID namespace it may ever be, does not end before it is thawed.
+  const shared = container.record.config.security.namespaces.pid !== 'container';
+  if (shared || !(await endsWithin(container, USUAL_END_MS))) {
     await killCgroup(container.record.cgroupPath).catch((error: unknown) => {
       parts.log.warn({ container: container.id, error: messageOf(error) }, 'could not kill by cgroup');
     });
   }
-  const { promise: late, resolve } = Promise.withResolvers<'late'>();
-  const timer = setTimeout(() => resolve('late'), UNKILLABLE_AFTER_MS);
-  const outcome = await Promise.race([container.exited, late]);
-  clearTimeout(timer);
-  if (outcome === 'late') {
-    throw new Fault(
-      'deadline',
-      `Process ${container.record.monitored?.init.pid} has not ended ${UNKILLABLE_AFTER_MS} ms after SIGKILL`,
-      {
-        hint: 'it is likely blocked in the kernel (state D): look at /proc/<pid>/stack and at the storage it uses',
-      },
-    );
+  if (await endsWithin(container, UNKILLABLE_AFTER_MS)) return;
+  const pid = container.record.monitored?.init.pid;
+  const fault = new Fault(
+    'deadline',
+    `Process ${pid} has not ended ${UNKILLABLE_AFTER_MS} ms after SIGKILL${stateOf(pid)}`,
+    {
+      hint: 'it is tried again in the background; look at /proc/<pid>/stack, at the storage that it uses, and whether a cgroup above it is frozen',
+    },
+  );
+  parts.debts.owe(CONTAINER_DEBTS.kill, container.id, { cgroupPath: container.record.cgroupPath }, fault);
+  throw fault;
+}
+
+async function endsWithin(container: Container, ms: number): Promise<boolean> {
+  const late = new AbortController();
+  const ended = await Promise.race([
+    container.exited.then(() => true),
+    sleep(ms, late.signal).then(
+      () => false,
+      () => true,
+    ),
+  ]);
+  late.abort();
+  return ended;
+}
+
+/** `; its state is D (disk sleep)`, as proc(5) has it; empty when it is gone. */
+function stateOf(pid: number | undefined): string {
+  try {
+    const state = /^State:\t(.+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return state === undefined ? '' : `; its state is ${state}`;
+  } catch {
+    return ''; // It has ended just now.
   }
 }

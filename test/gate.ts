@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { missingNeeds } from './needs.ts';
 import type { RunCounts } from './reporter.ts';
 import { RULES } from './rules/all.ts';
@@ -9,7 +10,8 @@ import { sweepStrays } from './strays.ts';
 
 /*
  * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
- * pick integration files by a part of their name. Each step prints its name, its outcome and its time; a step that
+ * pick integration files by a part of their name. `--handler runc` runs them with another default handler; without it
+ * the whole run ends with those that are about pods once more, with runc. Each step prints its name, its outcome and its time; a step that
  * fails prints why, and the next one runs all the same. The last line is `N passed, N failed`.
  */
 
@@ -132,9 +134,9 @@ function ofTests(code: number | null, counts: string, output: string): Outcome {
   return { passed, failed, output };
 }
 
-function mocha(files: string[], limitMs: number, ...flags: string[]): Promise<Outcome> {
+function mocha(files: string[], limitMs: number, flags: string[], handler = ''): Promise<Outcome> {
   const argv = ['--forbid-only', '--forbid-pending', ...flags, ...files];
-  return tool(join(BIN, 'mocha'), argv, { limitMs, tests: true });
+  return tool(join(BIN, 'mocha'), argv, { limitMs, tests: true, env: { BERTH_TEST_HANDLER: handler } });
 }
 
 async function check(): Promise<void> {
@@ -158,12 +160,30 @@ async function check(): Promise<void> {
     tool(node, ['cri/proto/generate.ts', '--check'], { limitMs: MINUTE }),
   );
   const units = globSync(UNIT, { cwd: ROOT }).sort();
-  await step('unit tests:', () => mocha(units, 3 * MINUTE, '--parallel', '--jobs', '2'));
+  await step('unit tests:', () => mocha(units, 3 * MINUTE, ['--parallel', '--jobs', '2']));
 }
 
-async function integration(words: string[]): Promise<void> {
+/** Whether what a file tests can depend on the OCI runtime; the rest is about images, networks and the tests themselves. */
+function isAboutPods(file: string): boolean {
+  const other =
+    /(image|registry|pull|cni|network|bridge|demo|node|leaks|handlers|verifier|prox|commands)[\w-]*\.test\.ts$/;
+  return !other.test(file) && readFileSync(join(ROOT, file), 'utf8').includes("'../pods.ts'");
+}
+
+interface Lane {
+  /** Parts of file names; none for all. */
+  words: string[];
+  /** The default handler of the nodes; the daemon's own choice when absent. */
+  handler?: string;
+  only?: (file: string) => boolean;
+}
+
+async function integration({ words, handler, only = () => true }: Lane): Promise<void> {
   const files = globSync('test/integration/**/*.test.ts', { cwd: ROOT }).sort();
-  const picked = files.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const picked = files
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .filter(only);
+  const lane = handler === undefined ? '' : ` with ${handler}`;
   if (picked.length === 0) {
     const output = `There are: ${files.join(', ')}`;
     return step(`an integration test is called like ${words.join(' or ')}`, () => ({
@@ -175,19 +195,21 @@ async function integration(words: string[]): Promise<void> {
   for (const [index, file] of picked.entries()) {
     if (stopping) return;
     console.log(`       ${file} (${index + 1} of ${picked.length})`);
-    await step(`${file}:`, () => mocha([file], 15 * MINUTE, '--timeout', '120000'));
+    await step(`${file}${lane}:`, () => mocha([file], 15 * MINUTE, ['--timeout', '120000'], handler));
   }
 }
 
 async function main(): Promise<void> {
-  const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-  const all = process.argv.includes('--all');
+  const { values, positionals: words } = parseArgs({
+    options: { all: { type: 'boolean', default: false }, handler: { type: 'string' } },
+    allowPositionals: true,
+  });
   const begun = performance.now();
   if (!existsSync(join(BIN, 'mocha'))) {
     console.error("The npm packages are missing: run 'npm ci' first");
     total.failed++;
   } else
-    await run(words, all).catch((error: unknown) => {
+    await run(words, values).catch((error: unknown) => {
       console.error(error);
       total.failed++;
     });
@@ -197,8 +219,8 @@ async function main(): Promise<void> {
   process.exitCode = total.failed === 0 ? 0 : 1;
 }
 
-async function run(words: string[], all: boolean): Promise<void> {
-  if (words.length === 0) await check();
+async function run(words: string[], { all, handler }: { all: boolean; handler?: string }): Promise<void> {
+  if (words.length === 0 && handler === undefined) await check();
   if (all) {
     const missing = missingNeeds();
     await step('this machine has what the integration tests need', () => ({
@@ -209,7 +231,9 @@ async function run(words: string[], all: boolean): Promise<void> {
     if (missing.length > 0) return;
     const strays = await sweepStrays();
     if (strays.length > 0) console.log(`       swept what a killed run had left: ${strays.join(', ')}`);
-    await integration(words);
+    await integration({ words, ...(handler === undefined ? {} : { handler }) });
+    if (words.length === 0 && handler === undefined)
+      await integration({ words, handler: 'runc', only: isAboutPods });
   }
 }
 

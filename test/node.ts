@@ -77,7 +77,7 @@ export class TestNode implements NodeMarks {
     this.cgroupParent = cgroupParent;
     this.#space = space;
     this.#options = options;
-    this.faults = new OciFaults(directory, options.faultyRuntime ?? 'crun');
+    this.faults = new OciFaults(directory, options.faultyRuntime ?? handlerUnderTest() ?? 'crun');
   }
 
   /** Makes the node; the daemon is not started yet. */
@@ -314,8 +314,15 @@ export class TestNode implements NodeMarks {
         pod_cidr: '10.88.0.0/16',
       },
     };
-    writeFileSync(this.configFile, stringify(merge(config, this.#options.config ?? {})));
+    const handler = handlerUnderTest();
+    const wanted = handler === undefined ? {} : { runtime: { default_handler: handler } };
+    writeFileSync(this.configFile, stringify(merge(merge(config, wanted), this.#options.config ?? {})));
   }
+}
+
+/** The default handler of all nodes, where the gate wants another than the daemon would take (`--handler`). */
+export function handlerUnderTest(): string | undefined {
+  return process.env['BERTH_TEST_HANDLER'] || undefined;
 }
 
 /** Whether something accepts connections on a unix socket. */

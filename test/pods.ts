@@ -119,6 +119,19 @@ export async function runPod(
   return { sandbox, container, pod, config };
 }
 
+/** One more container in a pod, started; resolves with its id. */
+export async function addContainer(
+  node: TestNode,
+  { sandbox, pod }: RunningPod,
+  name: string,
+  command: string[],
+  changes: ContainerConfig = {},
+): Promise<string> {
+  const container = await createContainer(sandbox, node, containerConfig(name, command, changes), pod);
+  await node.client.call('StartContainer', { containerId: container });
+  return container;
+}
+
 /** StopPodSandbox and RemovePodSandbox, which take the containers along. */
 export async function removePod(node: TestNode, podSandboxId: string): Promise<void> {
   await node.client.call('StopPodSandbox', { podSandboxId });
