@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -119,7 +120,15 @@ export class Conmon implements Monitor {
   }
 
   forget(id: string): void {
-    rmSync(join(this.#options.exitsDir, id), { force: true });
+    const { exitsDir } = this.#options;
+    try {
+      rmSync(join(exitsDir, id));
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      // A conmon that was killed while it wrote leaves the file under the name that it has until it is whole.
+      for (const name of readdirSync(exitsDir))
+        if (name.startsWith(`${id}.`)) rmSync(join(exitsDir, name), { force: true });
+    }
   }
 
   async reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void> {

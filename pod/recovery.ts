@@ -191,7 +191,10 @@ function findOrphans(parts: Parts, known: Set<string>): string[] {
   ];
   for (const directory of directories) mkdirSync(directory, { recursive: true, mode: 0o711 });
   const found = new Set([
-    ...directories.flatMap((directory) => readdirSync(directory)),
+    // An exit record that was being written has six letters more.
+    ...directories
+      .flatMap((directory) => readdirSync(directory))
+      .map((name) => name.replace(/^(.{64})\.\w{6}$/, '$1')),
     ...parts.images.snapshots.list().map(ownerOfSnapshot),
   ]);
   return [...found].filter(
