@@ -9,6 +9,7 @@ import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
 import { openNetwork } from '../network/open-network.ts';
 import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
 import { checkAll } from './check.ts';
+import type { Streams } from '../pod/streams.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { podSettings } from './config/pod-settings.ts';
 import type { Config } from './config/schema.ts';
@@ -19,6 +20,7 @@ import { Metrics } from './metrics.ts';
 import { bootIdOf, openImageRoom, openRecords } from './open-store.ts';
 import { Rest } from './rest.ts';
 import { Server } from './server.ts';
+import { StreamingServer } from './streaming/server.ts';
 import { StageWatch } from './stage-watch.ts';
 import { ownVersion } from './version.ts';
 
@@ -85,9 +87,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     check: (options: { repair: boolean; signal: AbortSignal }) =>
       checkAll({ records, images, state: config.state, live: true }, options),
   };
+  const streaming = openStreaming(config, pods, log);
+  parts.adopt(streaming, (one) => one.close());
+  metrics.addStreaming(streaming.counts);
   const server = await Server.open({
     listen: config.cri.listen,
-    rooms: { pods, images, network, daemon },
+    rooms: { pods, images, network, streaming, daemon },
     handlers: HANDLERS,
     log,
     observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
@@ -139,6 +144,22 @@ function openNetworkRoom(
     bridge,
   } = config.network;
   return openNetwork({ records, exits, log, config: { confDir, binDirs, execPlugins, podCidr, bridge } });
+}
+
+/** A taken address is an error of Exec, Attach and PortForward, not the end of the daemon. */
+function openStreaming(config: Config, streams: Streams, log: Log): StreamingServer {
+  const { stream_listen: listen, stream_tls_cert: cert, stream_tls_key: key } = config.cri;
+  const server = new StreamingServer({
+    listen,
+    streams,
+    log,
+    certificate: cert === '' ? undefined : { cert, key },
+    maxSessions: config.cri.max_streams,
+    timeouts: { idleMs: config.cri.stream_idle_seconds * 1000 },
+  });
+  // A free port can be taken when the first client comes; one that was named is taken now.
+  if (!listen.endsWith(':0')) server.listen().catch((error) => log.error({ listen }, messageOf(error)));
+  return server;
 }
 
 /** Metrics are worth less than pods: a taken address is an error in the log, not the end of the daemon. */

@@ -3,6 +3,7 @@ import type { PodNetwork } from '../network/pod-network.ts';
 import type { CheckReport } from './check.ts';
 import type { Pods } from '../pod/pods.ts';
 import type { Encoded } from './encoded.ts';
+import type { Streaming } from './streaming/server.ts';
 import type { RequestOf, ResponseInput, Rpc, StreamRpc, UnaryRpc } from './rpc.ts';
 
 /** What the handlers of the wire work with: the rooms below, and what the daemon knows of itself. */
@@ -10,6 +11,7 @@ export interface Rooms {
   pods: Pods;
   images: Images;
   network: PodNetwork;
+  streaming: Streaming;
   daemon: DaemonFacts;
 }
 

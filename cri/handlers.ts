@@ -1,6 +1,8 @@
+import { attach } from './runtime/attach.ts';
 import { containerStats } from './runtime/container-stats.ts';
 import { containerStatus } from './runtime/container-status.ts';
 import { createContainer } from './runtime/create-container.ts';
+import { exec } from './runtime/exec.ts';
 import { execSync } from './runtime/exec-sync.ts';
 import { getContainerEvents } from './runtime/get-container-events.ts';
 import { listContainerStats } from './runtime/list-container-stats.ts';
@@ -9,6 +11,7 @@ import { listPodSandboxStats } from './runtime/list-pod-sandbox-stats.ts';
 import { listPodSandbox } from './runtime/list-pod-sandbox.ts';
 import { podSandboxStats } from './runtime/pod-sandbox-stats.ts';
 import { podSandboxStatus } from './runtime/pod-sandbox-status.ts';
+import { portForward } from './runtime/port-forward.ts';
 import { removeContainer } from './runtime/remove-container.ts';
 import { removePodSandbox } from './runtime/remove-pod-sandbox.ts';
 import { reopenContainerLog } from './runtime/reopen-container-log.ts';
@@ -42,9 +45,11 @@ import type { Handlers } from './handler.ts';
 
 /** Every RPC that is served. The server answers Unimplemented to the others. */
 export const HANDLERS: Handlers = {
+  Attach: attach,
   ContainerStats: containerStats,
   ContainerStatus: containerStatus,
   CreateContainer: createContainer,
+  Exec: exec,
   ExecSync: execSync,
   GetContainerEvents: getContainerEvents,
   ListContainerStats: listContainerStats,
@@ -53,6 +58,7 @@ export const HANDLERS: Handlers = {
   ListPodSandboxStats: listPodSandboxStats,
   PodSandboxStats: podSandboxStats,
   PodSandboxStatus: podSandboxStatus,
+  PortForward: portForward,
   RemoveContainer: removeContainer,
   RemovePodSandbox: removePodSandbox,
   ReopenContainerLog: reopenContainerLog,

@@ -9,6 +9,7 @@ import type { Census } from '../pod/pods.ts';
 import { EventLoopWatch } from './event-loop.ts';
 import { addPullMetrics } from './pull-metrics.ts';
 import type { StageObserver } from './stage-watch.ts';
+import type { StreamingCounts } from './streaming/counts.ts';
 
 /** From half a millisecond (a list) to the four minutes that a kubelet waits. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 240];
@@ -70,6 +71,43 @@ export class Metrics implements StageObserver {
 
   failed(operation: Operation, stage: Stage): void {
     this.#failures.inc({ operation, stage });
+  }
+
+  /** Adds the sessions of the streaming server. */
+  addStreaming(counts: StreamingCounts): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'berth_streaming_sessions',
+      help: 'Exec, attach and port-forward sessions that are open',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        setEach(this, 'kind', counts.open);
+      },
+    });
+    new Counter({
+      name: 'berth_streaming_sessions_total',
+      help: 'Exec, attach and port-forward sessions since the start, by transport',
+      labelNames: ['kind', 'transport'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [key, count] of counts.begun) {
+          const [kind = '', transport = ''] = key.split(' ');
+          this.inc({ kind, transport }, count);
+        }
+      },
+    });
+    new Counter({
+      name: 'berth_streaming_refused_total',
+      help: 'Requests to the streaming server that were refused, by HTTP status',
+      labelNames: ['status'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [status, count] of counts.refused) this.inc({ status: String(status) }, count);
+      },
+    });
   }
 
   /** Adds the gauges of what `census` counts; it is asked at each scrape. */

@@ -93,7 +93,7 @@ describe('the gRPC server', () => {
 
   it('answers Unimplemented, with the name of the RPC, to all that is not served', async () => {
     const missing = [...RPCS.values()].filter(({ rpc }) => HANDLERS[rpc] === undefined);
-    assert.ok(missing.length > 5);
+    assert.ok(missing.length > 0);
     for (const { rpc, stream } of missing) {
       const call = stream ? client.stream(rpc as StreamRpc, {}).next() : client.call(rpc as UnaryRpc, {});
       await assert.rejects(call, fails('UNIMPLEMENTED', new RegExp(`Berth does not serve ${rpc} yet`)));

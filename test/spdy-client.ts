@@ -377,6 +377,8 @@ export class SpdyClientStream extends Duplex {
 
   finishReading(): void {
     if (!this.readableEnded && !this.destroyed) this.push(null);
+    // Nothing more comes: the others need not wait until this one is read.
+    this._read();
   }
 
   override push(chunk: Buffer | null): boolean {

@@ -39,9 +39,21 @@ const SCHEMA = {
     listen: text('unix:///run/berth/berth.sock', 'where kubelet and crictl find the daemon', {
       wrong: sound.unixSocket,
     }),
-    stream_listen: text('127.0.0.1:0', 'where exec, attach and port-forward streams are served', {
-      wrong: sound.tcpAddress,
-    }),
+    stream_listen: text(
+      '127.0.0.1:0',
+      'where exec, attach and port-forward streams are served; port 0: a free one',
+      {
+        wrong: sound.tcpAddress,
+      },
+    ),
+    stream_tls_cert: text(
+      '',
+      'certificate chain of the streaming server, PEM, read again when it changes; empty: no TLS',
+      { wrong: sound.absolutePathOrEmpty },
+    ),
+    stream_tls_key: text('', 'key of that certificate, PEM', { wrong: sound.absolutePathOrEmpty }),
+    stream_idle_seconds: count(14_400, 1, 604_800, 'a stream without a byte for so long is ended'),
+    max_streams: count(1000, 1, 100_000, 'exec, attach and port-forward sessions at once'),
   },
   metrics: {
     listen: text('127.0.0.1:9464', 'serves http://…/metrics for Prometheus; empty: no metrics', {

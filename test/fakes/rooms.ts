@@ -1,4 +1,6 @@
 import type { DaemonFacts, Rooms } from '../../cri/handler.ts';
+import type { Streaming } from '../../cri/streaming/server.ts';
+import type { Ticket } from '../../cri/streaming/ticket.ts';
 import { Fault } from '../../ground/fault.ts';
 import type { ImageRecord, Images } from '../../image/images.ts';
 import type { PodNetwork } from '../../network/pod-network.ts';
@@ -326,7 +328,26 @@ export const FAKE_DAEMON: DaemonFacts = {
   check: async () => ({ live: true, pods: [], store: { verified: 1, unverifiable: 0, findings: [] } }),
 };
 
+/** A streaming server that gives out tickets and serves nobody. */
+export class FakeStreaming implements Streaming {
+  readonly tickets: Ticket[] = [];
+
+  async url(ticket: Ticket): Promise<string> {
+    return `http://127.0.0.1:1/${ticket.kind}/${this.tickets.push(ticket)}`;
+  }
+}
+
 /** All rooms, in memory. */
-export function fakeRooms(): Rooms & { pods: FakePods; network: PodNetwork & { cidr: string } } {
-  return { pods: new FakePods(), images: fakeImages(), network: fakeNetwork(), daemon: FAKE_DAEMON };
+export function fakeRooms(): Rooms & {
+  pods: FakePods;
+  network: PodNetwork & { cidr: string };
+  streaming: FakeStreaming;
+} {
+  return {
+    pods: new FakePods(),
+    images: fakeImages(),
+    network: fakeNetwork(),
+    streaming: new FakeStreaming(),
+    daemon: FAKE_DAEMON,
+  };
 }

@@ -1,0 +1,42 @@
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * Passes all bytes on and then the end, no faster than they are taken. Resolves when the target has taken the end;
+ * rejects when either side fails before, and leaves the other side as it is.
+ */
+export function pump(source: Readable, target: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const pass = (chunk: Uint8Array): void => {
+      if (target.write(chunk)) return;
+      source.pause();
+    };
+    const goOn = (): void => void source.resume();
+    const end = (): void => void target.end();
+    const closedEarly = (): void => {
+      if (!source.readableEnded) fail(new Error('The source closed before its end'));
+    };
+    const targetClosed = (): void => {
+      if (!target.writableFinished) fail(new Error('The target closed before the end'));
+    };
+    const done = (): void => {
+      source.off('data', pass).off('end', end).off('error', fail).off('close', closedEarly);
+      target.off('drain', goOn).off('error', fail).off('close', targetClosed).off('finish', finished);
+    };
+    const finished = (): void => {
+      done();
+      resolve();
+    };
+    const fail = (error: Error): void => {
+      done();
+      source.pause();
+      reject(error);
+    };
+    target.on('drain', goOn).on('error', fail).on('close', targetClosed).on('finish', finished);
+    source.on('end', end).on('error', fail).on('close', closedEarly);
+    if (target.destroyed) return targetClosed();
+    if (source.readableEnded) return end();
+    if (source.destroyed) return closedEarly();
+    source.on('data', pass);
+    source.resume();
+  });
+}

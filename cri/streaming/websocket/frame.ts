@@ -1,0 +1,35 @@
+import type { Duplex } from 'node:stream';
+
+export const TEXT = 1;
+export const BINARY = 2;
+
+/**
+ * Writes one whole message (RFC 6455, 5.2: final, not masked) in one go. `prefix` goes before the payload, neither is
+ * copied. Between two of its own frames the ws package does not mind; it would take prefix and payload only as one
+ * buffer. Gives back what the last `write` gave.
+ */
+export function writeMessage(
+  socket: Duplex,
+  opcode: number,
+  prefix: Uint8Array,
+  payload: readonly Uint8Array[],
+): boolean {
+  const length = payload.reduce((sum, part) => sum + part.length, prefix.length);
+  const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const head = Buffer.allocUnsafe(size + prefix.length);
+  head[0] = 0x80 | opcode;
+  if (size === 2) head[1] = length;
+  else if (size === 4) {
+    head[1] = 126;
+    head.writeUInt16BE(length, 2);
+  } else {
+    head[1] = 127;
+    head.writeBigUInt64BE(BigInt(length), 2);
+  }
+  head.set(prefix, size);
+  socket.cork();
+  let free = socket.write(head);
+  for (const part of payload) if (part.length > 0) free = socket.write(part);
+  socket.uncork();
+  return free;
+}

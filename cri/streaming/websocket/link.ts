@@ -1,0 +1,113 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { StreamReset } from '../spdy/error.ts';
+import { BINARY, TEXT, writeMessage } from './frame.ts';
+
+const PROBE_MS = 5_000;
+const GOING_AWAY = 1001;
+const NORMAL = 1000;
+
+/** What a link is told of. */
+export interface LinkEvents {
+  message(data: Buffer): void;
+}
+
+/**
+ * A WebSocket with what the package does not bring: messages that are written without a copy and with back-pressure,
+ * an idle timeout, and signs of life while it is not read.
+ */
+export class WebSocketLink {
+  /** Aborts when the client is gone. */
+  readonly closed: AbortSignal;
+  readonly #abort = new AbortController();
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #idle: NodeJS.Timeout;
+  #probe: NodeJS.Timeout | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(ws: WebSocket, socket: Duplex, idleMs: number) {
+    this.closed = this.#abort.signal;
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#idle = setTimeout(() => this.close(GOING_AWAY), idleMs);
+    this.#idle.unref();
+    ws.on('ping', () => this.#idle.refresh());
+    ws.on('error', () => {}); // a close follows
+    ws.on('close', () => this.#over());
+    socket.on('drain', () => this.#drained());
+  }
+
+  /** Begins to tell of messages: at once of those that are there already. */
+  listen(events: LinkEvents): void {
+    this.#ws.on('message', (data) => {
+      this.#idle.refresh();
+      events.message(data as Buffer);
+    });
+  }
+
+  /** Writes a message; `done` when the next one may follow. */
+  send(
+    prefix: Uint8Array,
+    payload: readonly Uint8Array[],
+    done: (error?: Error | null) => void,
+    text = false,
+  ): void {
+    if (this.closed.aborted || this.#ws.readyState !== this.#ws.OPEN)
+      return done(new StreamReset('The client left'));
+    this.#idle.refresh();
+    if (writeMessage(this.#socket, text ? TEXT : BINARY, prefix, payload)) return done();
+    this.#waiting.push(() => done());
+  }
+
+  /**
+   * Reads no further. A client that leaves is then seen by what it answers to our pings; one that looks for signs of
+   * life from us gets pongs that it did not ask for (RFC 6455, 5.5.3).
+   */
+  pause(): void {
+    if (this.#ws.isPaused || this.closed.aborted) return;
+    this.#ws.pause();
+    this.#probe = setInterval(() => {
+      this.#ws.ping();
+      this.#ws.pong();
+    }, PROBE_MS);
+    this.#probe.unref();
+  }
+
+  resume(): void {
+    clearInterval(this.#probe);
+    this.#ws.resume();
+  }
+
+  /** Sends the close frame behind what was sent. The client's answer, or a minute, ends the connection. */
+  close(code = NORMAL): void {
+    this.resume();
+    this.#ws.close(code);
+  }
+
+  /** Resolves when the connection is over. */
+  async over(): Promise<void> {
+    if (this.closed.aborted) return;
+    await new Promise<void>((resolve) =>
+      this.closed.addEventListener('abort', () => resolve(), { once: true }),
+    );
+  }
+
+  /** Ends the connection now. */
+  destroy(): void {
+    this.#ws.terminate();
+  }
+
+  #drained(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const next of waiting) next();
+  }
+
+  #over(): void {
+    clearTimeout(this.#idle);
+    clearInterval(this.#probe);
+    this.#abort.abort(new StreamReset('The client left'));
+    this.#drained();
+  }
+}

@@ -1,0 +1,156 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import { SpdyClient } from './spdy-client.ts';
+
+/*
+ * Clients over WebSocket, for tests.
+ */
+
+/**
+ * SPDY in the messages of a WebSocket, as kubectl forwards ports. With framing of its own: the ws package takes no
+ * protocol with a slash in its name.
+ */
+export async function tunnelClient(url: string): Promise<SpdyClient> {
+  const protocol = 'SPDY/3.1+portforward.k8s.io';
+  const { promise, resolve, reject } = Promise.withResolvers<SpdyClient>();
+  const request = httpRequest(url, {
+    agent: false,
+    headers: {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol': protocol,
+    },
+  });
+  request.once('error', reject);
+  request.once('response', (response) => reject(new Error(`HTTP ${response.statusCode}`)));
+  request.once('upgrade', (response: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (response.headers['sec-websocket-protocol'] !== protocol) reject(new Error('Another protocol'));
+    else resolve(new SpdyClient(new Frames(socket, head), { protocol }));
+  });
+  request.end();
+  return await promise;
+}
+
+/** The payload of binary messages, masked on the way out (RFC 6455, 5.2). */
+class Frames extends Duplex {
+  readonly #socket: Socket;
+  #input: Buffer = Buffer.alloc(0);
+
+  constructor(socket: Socket, head: Buffer) {
+    super();
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => this.destroy());
+    if (head.length > 0) this.#take(head);
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    const mask = Buffer.from([1, 2, 3, 4]);
+    const head = Buffer.alloc(10);
+    head.writeUInt16BE(0x82ff);
+    head.writeBigUInt64BE(BigInt(chunk.length), 2);
+    const masked = Buffer.from(chunk.map((byte, index) => byte ^ mask[index % 4]!));
+    this.#socket.write(Buffer.concat([head, mask, masked]), () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(Buffer.from([0x88, 0x80, 0, 0, 0, 0]));
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+
+  #take(chunk: Buffer): void {
+    this.#input = Buffer.concat([this.#input, chunk]);
+    for (;;) {
+      const input = this.#input;
+      if (input.length < 2) return;
+      const short = input[1]! & 0x7f;
+      const size = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (input.length < size) return;
+      const length =
+        short < 126 ? short : short === 126 ? input.readUInt16BE(2) : Number(input.readBigUInt64BE(2));
+      if (input.length < size + length) return;
+      this.#input = input.subarray(size + length);
+      if ((input[0]! & 0x0f) === 8) this.push(null);
+      else if (!this.push(input.subarray(size, size + length))) this.#socket.pause();
+    }
+  }
+}
+
+/** A command over WebSocket with its channels, as kubectl or a browser. */
+export class WebSocketCommand {
+  readonly socket: WebSocket;
+  /** What came on each channel. */
+  readonly output: Buffer[][] = [[], [], [], []];
+  /** The number of bytes in `output`. */
+  bytes = 0;
+  /** Settles with the close code. */
+  readonly closed: Promise<number>;
+  readonly #base64: boolean;
+  keep = true;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    this.#base64 = socket.protocol.includes('base64');
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => {});
+    socket.on('message', (data: Buffer) => {
+      const channel = this.#base64 ? Number(String.fromCharCode(data[0]!)) : data[0]!;
+      const payload = this.#base64 ? Buffer.from(data.toString('latin1', 1), 'base64') : data.subarray(1);
+      this.bytes += payload.length;
+      if (this.keep || channel === 3) this.output[channel]!.push(payload);
+    });
+  }
+
+  /** Connects to the URL of an Exec or Attach answer. */
+  static connect(url: string, protocols: string[], options: object = {}): Promise<WebSocketCommand> {
+    const socket = new WebSocket(url, protocols, options);
+    return new Promise((resolve, reject) => {
+      // Here, and not when it is open: messages may come with the answer to the handshake.
+      socket.once('upgrade', (response) => {
+        Object.defineProperty(socket, 'protocol', {
+          value: response.headers['sec-websocket-protocol'] ?? '',
+          configurable: true,
+          writable: true,
+        });
+        const command = new WebSocketCommand(socket);
+        socket.once('open', () => resolve(command));
+      });
+      socket.once('error', reject);
+    });
+  }
+
+  /** Sends a message on a channel. Resolves when it is out. */
+  send(channel: number, data: Uint8Array | string): Promise<void> {
+    const bytes = Buffer.from(data);
+    const message = this.#base64
+      ? `${channel}${bytes.toString('base64')}`
+      : Buffer.concat([Buffer.from([channel]), bytes]);
+    return new Promise((resolve, reject) =>
+      this.socket.send(message, (error) => (error instanceof Error ? reject(error) : resolve())),
+    );
+  }
+
+  /** v5: closes a channel. */
+  closeChannel(channel: number): Promise<void> {
+    return this.send(255, Buffer.from([channel]));
+  }
+
+  /** All of a channel as a text. */
+  text(channel: number): string {
+    return Buffer.concat(this.output[channel]!).toString();
+  }
+}
