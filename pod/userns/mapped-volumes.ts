@@ -53,6 +53,7 @@ export async function mountMappedVolumes(
   volumes: readonly MappedVolume[],
   signal: AbortSignal,
 ): Promise<string[]> {
+  if (volumes.length === 0) return [];
   const places = volumes.map((_, number) => makePlaces(directory, number));
   const namespaces = [...new Set(volumes.map(({ userNamespace }) => userNamespace))];
   const list = volumeCalls(volumes, places, namespaces);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { runPod, runSandbox, podConfig, sandboxStatusOf, shell } from '../pods.ts';
 import { assertRefused } from '../refusal.ts';
 import { useNode } from '../use-node.ts';
@@ -30,6 +30,37 @@ describe('the features of runtime handlers', () => {
     const found = Object.fromEntries(runtimeHandlers.map(({ name, features }) => [name, features]));
     assert.equal(found['runc']?.recursiveReadOnlyMounts, true);
     assert.deepEqual(found[''], found['crun'], 'the default has an entry without a name');
+  });
+});
+
+describe('user namespaces of runtime handlers', () => {
+  const suite = useNode();
+
+  it('are what their probes saw, and need a way through to the files of pods', async () => {
+    const { node } = suite;
+    const before = await node.client.call('Status', {});
+    const features = Object.fromEntries(
+      before.runtimeHandlers.map(({ name, features }) => [name, features?.userNamespaces]),
+    );
+    assert.deepEqual([features[''], features['crun'], features['runc']], [true, true, true]);
+    assert.equal(before.features?.userNamespacesHostNetwork, true);
+    await node.stop();
+    chmodSync(node.directory, 0o700);
+    await node.start();
+    const after = await node.client.call('Status', {});
+    assert.ok(after.runtimeHandlers.length > 0);
+    assert.ok(after.runtimeHandlers.every(({ features }) => features?.userNamespaces === false));
+    assert.equal(after.features?.userNamespacesHostNetwork, false);
+    const range = { containerId: 0, hostId: 100_000, length: 65_536 };
+    const pod = podConfig(node, 'x');
+    const usernsOptions = { mode: 0, uids: [range], gids: [range] };
+    pod.linux = { ...pod.linux, securityContext: { namespaceOptions: { pid: 1, usernsOptions } } };
+    await assertRefused(
+      node,
+      { code: 'FAILED_PRECONDITION', says: /lets no other user through.*chmod o\+x/ },
+      () => runSandbox(node, pod),
+    );
+    await runPod(node, 'without', ['sleep', '1000']);
   });
 });
 
