@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { messageOf } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { giveToRoot, idMapText, type IdMappings } from '../native/id-mapping.ts';
+import { mounts } from '../native/mount.ts';
 import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
 import { containerCgroup } from './cgroup/paths.ts';
-import { madeRecursiveReadOnly, RECURSIVE_PROBE_MOUNT } from './handler-features.ts';
+import { madeRecursiveReadOnly, RECURSIVE_PROBE, RECURSIVE_PROBE_MOUNT } from './handler-features.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import type { HandlerFeatures } from './pods.ts';
 import type { OciMount, OciSpec } from './spec/oci-spec.ts';
@@ -22,7 +23,11 @@ export interface ProbeResult {
   noUserNamespaces: string;
 }
 
-const NO_FEATURES: HandlerFeatures = { recursiveReadOnly: false, userNamespaces: false };
+const NO_FEATURES: HandlerFeatures = {
+  recursiveReadOnly: false,
+  userNamespaces: false,
+  submountsInUserns: false,
+};
 
 /** A user namespace to try runtimes in, or why there is none. */
 export type ProbeUserns = UserNamespace | { reason: string };
@@ -61,36 +66,51 @@ export async function probeRuntime(runtime: OciRuntime, options: ProbeOptions): 
   }
 }
 
-/**
- * What it can do, from the first try that succeeds: a runtime that fails with what shows its features is asked again
- * without, since it may do for pods that need none.
- */
+/** What it can do outside of user namespaces and inside: two tries, at the same time. */
 async function featuresOf(
   runtime: OciRuntime,
   options: ProbeOptions,
 ): Promise<Pick<ProbeResult, 'features' | 'noUserNamespaces'>> {
-  const { userns } = options;
-  let reason = 'reason' in userns ? userns.reason : '';
-  const tries = ('reason' in userns ? [undefined] : [userns, undefined]).flatMap((namespace) =>
-    [[RECURSIVE_PROBE_MOUNT], []].map((mounts) => ({ namespace, mounts })),
-  );
-  for (const { namespace, mounts } of tries.slice(0, -1)) {
-    try {
-      let recursiveReadOnly = false;
-      await tryCreate(runtime, options, mounts, namespace, (pid) => {
-        recursiveReadOnly = mounts.length > 0 && madeRecursiveReadOnly(pid);
-      });
-      const userNamespaces = namespace !== undefined;
-      return {
-        features: { recursiveReadOnly, userNamespaces },
-        noUserNamespaces: userNamespaces ? '' : reason,
-      };
-    } catch (error) {
-      if (namespace !== undefined) reason = messageOf(error);
-    }
+  const [recursiveReadOnly, inside] = await Promise.all([
+    makesRecursiveReadOnly(runtime, options),
+    tryInside(runtime, options),
+  ]);
+  const { reason, submounts } = inside;
+  const features = { recursiveReadOnly, userNamespaces: reason === '', submountsInUserns: submounts };
+  return { features, noUserNamespaces: reason };
+}
+
+/** A runtime that fails with the mount that shows it is asked again without: it may do for pods that need none. */
+async function makesRecursiveReadOnly(runtime: OciRuntime, options: ProbeOptions): Promise<boolean> {
+  let found = false;
+  try {
+    await tryCreate(runtime, options, [RECURSIVE_PROBE_MOUNT], undefined, (pid) => {
+      found = madeRecursiveReadOnly(pid);
+    });
+    return found;
+  } catch {
+    await tryCreate(runtime, options, [], undefined, () => {});
+    return false;
   }
-  await tryCreate(runtime, options, [], undefined, () => {});
-  return { features: NO_FEATURES, noUserNamespaces: reason };
+}
+
+/** Why it cannot work in a user namespace, empty when it can; and whether what it binds there has its submounts. */
+async function tryInside(
+  runtime: OciRuntime,
+  options: ProbeOptions,
+): Promise<{ reason: string; submounts: boolean }> {
+  const { userns } = options;
+  if ('reason' in userns) return { reason: userns.reason, submounts: false };
+  try {
+    let submounts = false;
+    const mount = { ...RECURSIVE_PROBE_MOUNT, options: ['rbind', 'rprivate', 'ro'] };
+    await tryCreate(runtime, options, [mount], userns, (pid) => {
+      submounts = mounts(`/proc/${pid}`).some(({ target }) => target.startsWith(`${RECURSIVE_PROBE}/`));
+    });
+    return { reason: '', submounts };
+  } catch (error) {
+    return { reason: messageOf(error), submounts: false };
+  }
 }
 
 async function versionOf(runtime: OciRuntime, exits: ExitWatcher): Promise<string> {
@@ -106,11 +126,11 @@ async function versionOf(runtime: OciRuntime, exits: ExitWatcher): Promise<strin
 async function tryCreate(
   runtime: OciRuntime,
   options: ProbeOptions,
-  mounts: OciMount[],
+  asked: OciMount[],
   userns: UserNamespace | undefined,
   look: (pid: number) => void,
 ): Promise<void> {
-  const id = `probe-${runtime.name}-${process.pid}`;
+  const id = `probe-${runtime.name}-${process.pid}${userns === undefined ? '' : '-userns'}`;
   const bundle = join(options.scratch, id);
   try {
     // crun wants to find /dev, runc the mount point of /proc.
@@ -121,7 +141,7 @@ async function tryCreate(
     writeFileSync(join(rootfs, 'none'), '');
     chmodSync(join(rootfs, 'none'), 0o755);
     const cgroupsPath = containerCgroup(options.cgroupDriver, options.cgroupParent, id);
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath, mounts, userns)));
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath, asked, userns)));
     try {
       await runtime.create(id, bundle, join(bundle, 'pid'));
       const pid = Number.parseInt(readFileSync(join(bundle, 'pid'), 'utf8'), 10);
@@ -141,7 +161,7 @@ function requireInside(pid: number, { uids }: IdMappings): void {
   if (found !== idMapText(uids).trim()) throw new Error('it leaves the user namespace out');
 }
 
-function probeSpec(cgroupsPath: string, mounts: OciMount[], userns?: UserNamespace): Partial<OciSpec> {
+function probeSpec(cgroupsPath: string, asked: OciMount[], userns?: UserNamespace): Partial<OciSpec> {
   return {
     ociVersion: '1.0.2',
     root: { path: 'rootfs', readonly: false },
@@ -153,7 +173,7 @@ function probeSpec(cgroupsPath: string, mounts: OciMount[], userns?: UserNamespa
       cwd: '/',
       noNewPrivileges: true,
     } as unknown as OciSpec['process'],
-    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }, ...mounts],
+    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }, ...asked],
     linux: {
       namespaces: [
         ...(userns === undefined ? [] : [{ type: 'user', path: userns.path }]),

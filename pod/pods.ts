@@ -104,6 +104,8 @@ export interface HandlerFeatures {
   recursiveReadOnly: boolean;
   /** Pods with a user namespace, and mounts with mapped ids. */
   userNamespaces: boolean;
+  /** In a user namespace, what it binds recursively has the submounts of its source. (crun 1.8 leaves them out.) */
+  submountsInUserns: boolean;
 }
 
 /** A handler as found at start. */

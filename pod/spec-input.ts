@@ -30,6 +30,8 @@ export async function prepareSpec(
 ): Promise<SpecInput> {
   const { security } = config;
   const rootfs = parts.paths.rootfs(record.id);
+  const userns = usernsOf(sandbox);
+  const { features } = parts.handlers.pick(record.handler).status;
   const own = ownNamespaces(sandbox.record.config);
   const directory = parts.paths.sandbox(sandbox.id);
   checkPropagations(config.mounts, found.mountSources);
@@ -51,7 +53,7 @@ export async function prepareSpec(
       policy: security.supplementalGroupsPolicy,
     }),
     namespaces: namespacePaths(parts, sandbox, record),
-    userns: usernsOf(sandbox),
+    userns,
     cgroupsPath: ociCgroupsPath(
       parts.settings.cgroupDriver,
       cgroupParent(parts, sandbox.record.config),
@@ -68,7 +70,8 @@ export async function prepareSpec(
     localhostSeccomp:
       localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
     ...found,
-    handler: parts.handlers.pick(record.handler).status.features,
+    handler: features,
+    nodeMounts: userns !== undefined && !features.submountsInUserns ? mounts() : undefined,
     node: nodeFacts(),
   };
 }

@@ -1,3 +1,4 @@
+import type { MountInfo } from '../../native/mount.ts';
 import type { IdMappings } from '../../native/id-mapping.ts';
 import type { ContainerConfig, SandboxConfig } from '../config.ts';
 import type { ImageConfig } from '../../image/images.ts';
@@ -73,5 +74,7 @@ export interface SpecInput {
   anonymousVolumes: readonly { destination: string; source: string }[];
   /** What the handler can do (`handler-features.ts`). */
   handler: { recursiveReadOnly: boolean };
+  /** Mounts of the node, when submounts have to be bound one by one (`userns/submounts.ts`). */
+  nodeMounts?: readonly MountInfo[];
   node: NodeFacts;
 }

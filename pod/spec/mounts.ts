@@ -3,6 +3,7 @@ import { Fault } from '../../ground/fault.ts';
 import type { MountConfig } from '../config.ts';
 import type { SpecInput } from './input.ts';
 import type { OciMount } from './oci-spec.ts';
+import { submountsOf } from '../userns/submounts.ts';
 
 /** The mounts, and the root's propagation that they need (config-linux.md, "Rootfs Mount Propagation"). */
 export interface MountPlan {
@@ -25,7 +26,8 @@ export function mountsOf(input: SpecInput): MountPlan {
     ...input.anonymousVolumes.map(anonymousMount),
   ];
   const paths = new Set(asked.map((mount) => mount.destination));
-  const binds = [...asked, ...podFiles(input).filter((mount) => !paths.has(mount.destination))];
+  const below = input.nodeMounts === undefined ? [] : submountsOf(asked, input.nodeMounts);
+  const binds = [...asked, ...below, ...podFiles(input).filter((mount) => !paths.has(mount.destination))];
   const taken = new Set(binds.map((mount) => mount.destination));
   const base = baseMounts(input).filter(
     ({ destination }) => !taken.has(destination) && !(taken.has('/dev') && destination.startsWith('/dev/')),

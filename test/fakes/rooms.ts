@@ -12,7 +12,7 @@ import type { InterfaceCounters } from '../../pod/stats/interfaces.ts';
 /** A moment with a part below the precision of a plain number. */
 export const CREATED_AT_NS = 1_790_000_000_123_456_789n;
 
-const FEATURES = { recursiveReadOnly: true, userNamespaces: false };
+const FEATURES = { recursiveReadOnly: true, userNamespaces: false, submountsInUserns: true };
 
 const hex = (number: number): string => number.toString(16).padStart(64, '0');
 

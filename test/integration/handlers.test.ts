@@ -29,6 +29,7 @@ describe('the features of runtime handlers', () => {
     const { runtimeHandlers } = await suite.node.client.call('Status', {});
     const found = Object.fromEntries(runtimeHandlers.map(({ name, features }) => [name, features]));
     assert.equal(found['runc']?.recursiveReadOnlyMounts, true);
+    assert.equal(found['crun']?.recursiveReadOnlyMounts, true);
     assert.deepEqual(found[''], found['crun'], 'the default has an entry without a name');
   });
 });
