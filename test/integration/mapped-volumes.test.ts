@@ -44,11 +44,11 @@ describe('volumes with mapped ids', () => {
 
   async function run(
     mounts: NonNullable<ContainerConfig['mounts']>,
-    { handler = '', namespaceOptions = OPTIONS as object, image = {} as ContainerConfig } = {},
+    { handler = '', namespaceOptions = OPTIONS }: { handler?: string; namespaceOptions?: object } = {},
   ): Promise<string> {
     const { sandbox, pod } = await sandboxOf(namespaceOptions, handler);
     const linux = { securityContext: { namespaceOptions } };
-    const config = containerConfig('main', ['sleep', '1000'], { mounts, linux, ...image });
+    const config = containerConfig('main', ['sleep', '1000'], { mounts, linux });
     const container = await createContainer(sandbox, suite.node, config, pod);
     await suite.node.client.call('StartContainer', { containerId: container });
     return container;
@@ -165,7 +165,7 @@ describe('volumes with mapped ids', () => {
       { path: 'held/', type: 'directory' as const, uid: 5, gid: 6, mode: 0o750 },
       { path: 'held/file', content: 'in it', uid: 7, gid: 8 },
     ];
-    await library.push('data:1', { layers: [{ files: files as never }] });
+    await library.push('data:1', { layers: [{ files }] });
     const data = `${ImageLibrary.address}/data:1`;
     await node.client.call('PullImage', { image: { image: data } });
     await suite.retake();
