@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { messageOf } from './fault.ts';
+import { Fault, messageOf } from './fault.ts';
+import { Reserve, WAL_PAGES } from './reserve.ts';
 
 /** A record that could not be read: it is moved aside, the start goes on, `berth status` lists it. */
 export interface QuarantinedRecord {
@@ -31,14 +32,17 @@ export class RecordStore {
   readonly #get: StatementSync;
   readonly #all: StatementSync;
   readonly #quarantine: StatementSync;
+  readonly #reserve: Reserve | undefined;
   readonly quarantined: QuarantinedRecord[] = [];
 
   /** Opens or creates the file at `path` (`:memory:` for tests). Throws when the file is no database. */
   constructor(path: string) {
-    this.#db = new DatabaseSync(path);
-    this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;
-      CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, json TEXT NOT NULL, PRIMARY KEY (kind, id));
-      CREATE TABLE IF NOT EXISTS quarantine (kind TEXT, id TEXT, json TEXT, reason TEXT);`);
+    this.#reserve = path === ':memory:' ? undefined : new Reserve(path);
+    this.#reserve?.turnIntoLog();
+    this.#db = this.#withReserve(() => openDatabase(path));
+    // A log beside a database that is made anew was thrown away.
+    this.#reserve?.turnIntoLog();
+    this.#reserve?.keep();
     this.#put = this.#db.prepare(
       'INSERT INTO records (kind, id, json) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json',
     );
@@ -51,12 +55,17 @@ export class RecordStore {
   }
 
   /**
-   * The table of one kind. `check` looks at a parsed row and throws when it is not a sound `T`.
+   * The table of one kind. `check` looks at a parsed row and throws when it is not a sound `T`. On a full disk new rows
+   * are refused with Fault('exhausted'), unless they are `vital`; changes and deletions have room that was kept for them.
    */
-  table<T>(kind: string, check: (value: unknown) => T = (value) => value as T): RecordTable<T> {
+  table<T>(
+    kind: string,
+    check: (value: unknown) => T = (value) => value as T,
+    { vital = false }: { vital?: boolean } = {},
+  ): RecordTable<T> {
     return {
-      put: (id, value) => void this.#put.run(kind, id, encodeRecord(value)),
-      delete: (id) => void this.#delete.run(kind, id),
+      put: (id, value) => this.#write(kind, id, encodeRecord(value), vital),
+      delete: (id) => void this.#withReserve(() => this.#delete.run(kind, id)),
       get: (id) => {
         const row = this.#get.get(kind, id) as { json: string } | undefined;
         return row === undefined ? undefined : this.#read(kind, id, row.json, check);
@@ -86,6 +95,33 @@ export class RecordStore {
 
   close(): void {
     this.#db.close();
+    // SQLite has removed its log: the room is kept for the next one.
+    this.#reserve?.keep();
+  }
+
+  #write(kind: string, id: string, json: string, vital: boolean): void {
+    try {
+      this.#put.run(kind, id, json);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      if (!vital && this.#get.get(kind, id) === undefined) {
+        throw new Fault('exhausted', 'There is no room on the disk for another record', {
+          cause: error,
+          hint: 'what exists can still be stopped and removed',
+        });
+      }
+      this.#withReserve(() => this.#put.run(kind, id, json));
+    }
+  }
+
+  /** Does it; on a full disk, again with the room that was kept. */
+  #withReserve<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!isFull(error) || this.#reserve?.giveUp() !== true) throw error;
+      return work();
+    }
   }
 
   #read<T>(kind: string, id: string, json: string, check: (value: unknown) => T): T | undefined {
@@ -93,13 +129,52 @@ export class RecordStore {
       return check(decodeRecord(json));
     } catch (error) {
       const reason = messageOf(error);
-      this.#quarantine.run(kind, id, json, reason);
-      this.#delete.run(kind, id);
+      this.#withReserve(() => this.#quarantine.run(kind, id, json, reason));
+      this.#withReserve(() => this.#delete.run(kind, id));
       this.quarantined.push({ kind, id, reason });
       return undefined;
     }
   }
 }
+
+function openDatabase(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;
+      PRAGMA wal_autocheckpoint = ${WAL_PAGES};
+      CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, json TEXT NOT NULL, PRIMARY KEY (kind, id));
+      CREATE TABLE IF NOT EXISTS quarantine (kind TEXT, id TEXT, json TEXT, reason TEXT);`);
+    keepFreePages(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Rows that grow take free pages of the file; without any, the file would have to grow on a disk that may be full. */
+function keepFreePages(db: DatabaseSync): void {
+  const { freelist_count: free } = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number };
+  if (free >= FREE_PAGES) return;
+  try {
+    db.exec(`BEGIN; INSERT INTO quarantine (kind, json) VALUES ('reserve', zeroblob(${2 * FREE_PAGES * 4096})); COMMIT;
+      DELETE FROM quarantine WHERE kind = 'reserve';`);
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    // There is no room for more than there is.
+    if (!isFull(error)) throw error;
+  }
+}
+
+const FREE_PAGES = 64;
+
+/** SQLITE_FULL, and what a full disk looks like when SQLite makes or enlarges its files: SQLITE_IOERR, SQLITE_CANTOPEN. */
+function isFull(error: unknown): boolean {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === 'number' && FULL.has(code & 0xff);
+}
+
+const FULL = new Set([13, 10, 14]);
 
 /** JSON in which bigints and byte arrays survive. */
 export function encodeRecord(value: unknown): string {

@@ -66,10 +66,15 @@ export class Installer {
     using _pinned = this.#layers.pin(chains);
     const counters = new PullCounters(image.layers, progress);
     stage('fetch');
+    const room = await this.#checkRoom(image, chains, signal);
     counters.fetched = () => stage('unpack');
-    await allOrNone(signal, chains.length, (i, inner) =>
-      this.#layer(image, diffIds, chains, i, inner, counters),
-    );
+    try {
+      await allOrNone(signal, chains.length, (i, inner) =>
+        this.#layer(image, diffIds, chains, i, inner, counters),
+      );
+    } catch (error) {
+      throw withRoom(error, room);
+    }
     stage('commit');
     return this.#catalog.add(
       {
@@ -84,6 +89,17 @@ export class Installer {
       image.tags,
       image.digests,
     );
+  }
+
+  /** Unpacked, layers take at least what their blobs have: what cannot end well is not begun. */
+  async #checkRoom(image: ResolvedImage, chains: string[], signal: AbortSignal): Promise<Room> {
+    const missing = image.layers.filter((_, i) => this.#layers.get(chains[i]!) === undefined);
+    const needed = missing.reduce((sum, { size }) => sum + size, 0);
+    const free = needed === 0 ? 0 : await this.#layers.freeBytes(needed, signal);
+    if (free >= needed) return { needed, free };
+    throw new Fault('exhausted', `The image needs at least ${needed} bytes, and ${free} are free`, {
+      hint: 'remove images or containers, or give the node a larger disk',
+    });
   }
 
   async #layer(
@@ -142,6 +158,20 @@ export class Installer {
     if (size <= this.#limits.bytes) return size;
     throw new Fault('exhausted', `The image unpacks to more than ${this.#limits.bytes} bytes`);
   }
+}
+
+interface Room {
+  /** Bytes of the blobs that are to come. */
+  needed: number;
+  /** When the work began. */
+  free: number;
+}
+
+/** Says what was needed, when the disk was too small for it. */
+function withRoom(error: unknown, { needed, free }: Room): unknown {
+  if (!(error instanceof Fault) || !/\b(ENOSPC|EDQUOT)\b/.test(error.message)) return error;
+  const hint = `the image's missing layers have ${needed} bytes compressed, ${free} were free; remove images or containers`;
+  return new Fault('exhausted', error.what, { subject: error.subject, hint, cause: error.cause });
 }
 
 /** All at once; the first failure tells the others to stop, and is what this rejects with. */

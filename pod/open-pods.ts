@@ -104,7 +104,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
       systemdCgroup: settings.cgroupDriver === 'systemd',
     }),
     handlers: await openHandlers(options, paths),
-    debts: new Debts(records.table<DebtRecord>('debts'), clock, log),
+    debts: new Debts(records.table<DebtRecord>('debts', undefined, { vital: true }), clock, log),
     events: new EventQueue(EVENTS_AHEAD, (dropped) =>
       log.warn({ dropped }, 'a follower of the events reads too slowly and has lost some'),
     ),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import type { Log } from '../../ground/log.ts';
 import { isErrno } from '../../native/errno.ts';
+import { statfs } from '../../native/node.ts';
 import { waitOrAbort } from '../../ground/wait.ts';
 import type { RecordTable } from '../../ground/records.ts';
 import { DigestCheck } from '../digest.ts';
@@ -107,6 +108,14 @@ export class LayerStore {
     const record = this.#records.get(chainId);
     if (record === undefined) throw new Fault('not-found', `The layer ${chainId} is not there`);
     return join(this.#layers, record.directory);
+  }
+
+  /** Free bytes of the file system of the layers, once what was thrown away is deleted; `wait` ends the wait for that. */
+  async freeBytes(needed: number, wait: AbortSignal): Promise<number> {
+    const { freeBytes } = statfs(this.#layers);
+    if (freeBytes >= needed) return freeBytes;
+    await waitOrAbort(this.#trash.emptied(), wait);
+    return statfs(this.#layers).freeBytes;
   }
 
   /** Whether a layer was written since the store was opened. */
@@ -229,12 +238,12 @@ export class LayerStore {
     signal: AbortSignal,
     tell: (event: LayerEvent) => void,
   ): Promise<Staged> {
-    await this.#beforeWriting();
     this.#written = true;
     const name = (this.#next++).toString(36);
     const directory = join(this.#ingest, name);
-    mkdirSync(directory, { mode: 0o755 });
     try {
+      await this.#beforeWriting();
+      mkdirSync(directory, { mode: 0o755 });
       const unpacked = await this.#unpack(layer, directory, limits, signal, tell);
       const staged: Staged = { name, directory, unpacked, committed: undefined };
       // Those who wait take it in the same turn of the event loop; if all of them have left, nobody ever will.
@@ -244,7 +253,8 @@ export class LayerStore {
       return staged;
     } catch (error) {
       this.#discard(directory);
-      throw error;
+      if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      throw new Fault('exhausted', 'There is no room for a layer', { cause: error });
     }
   }
 
