@@ -7,6 +7,8 @@ import { execSync } from './runtime/exec-sync.ts';
 import { getContainerEvents } from './runtime/get-container-events.ts';
 import { listContainerStats } from './runtime/list-container-stats.ts';
 import { listContainers } from './runtime/list-containers.ts';
+import { listMetricDescriptors } from './runtime/list-metric-descriptors.ts';
+import { listPodSandboxMetrics } from './runtime/list-pod-sandbox-metrics.ts';
 import { listPodSandboxStats } from './runtime/list-pod-sandbox-stats.ts';
 import { listPodSandbox } from './runtime/list-pod-sandbox.ts';
 import { podSandboxStats } from './runtime/pod-sandbox-stats.ts';
@@ -22,6 +24,7 @@ import { status } from './runtime/status.ts';
 import { stopContainer } from './runtime/stop-container.ts';
 import { stopPodSandbox } from './runtime/stop-pod-sandbox.ts';
 import { streamContainerStats } from './runtime/stream-container-stats.ts';
+import { streamPodSandboxMetrics } from './runtime/stream-pod-sandbox-metrics.ts';
 import { streamPodSandboxStats } from './runtime/stream-pod-sandbox-stats.ts';
 import { streamContainers } from './runtime/stream-containers.ts';
 import { streamPodSandboxes } from './runtime/stream-pod-sandboxes.ts';
@@ -55,6 +58,8 @@ export const HANDLERS: Handlers = {
   ListContainerStats: listContainerStats,
   ListContainers: listContainers,
   ListPodSandbox: listPodSandbox,
+  ListMetricDescriptors: listMetricDescriptors,
+  ListPodSandboxMetrics: listPodSandboxMetrics,
   ListPodSandboxStats: listPodSandboxStats,
   PodSandboxStats: podSandboxStats,
   PodSandboxStatus: podSandboxStatus,
@@ -69,6 +74,7 @@ export const HANDLERS: Handlers = {
   StopContainer: stopContainer,
   StopPodSandbox: stopPodSandbox,
   StreamContainerStats: streamContainerStats,
+  StreamPodSandboxMetrics: streamPodSandboxMetrics,
   StreamPodSandboxStats: streamPodSandboxStats,
   StreamContainers: streamContainers,
   StreamPodSandboxes: streamPodSandboxes,

@@ -54,6 +54,7 @@ import { DEFAULT_CAPABILITIES } from './spec/capabilities.ts';
 import { nodeFacts } from './spec/node-facts.ts';
 import { prepareDefaultFilter } from './spec/seccomp/compiled-filter.ts';
 import { containerStats, listContainerStats } from './stats/container-stats.ts';
+import { metricDescriptors, podMetrics } from './metrics/pod-metrics.ts';
 import { listSandboxStats, sandboxStats } from './stats/sandbox-stats.ts';
 import { openProbeUserns } from './userns/probe.ts';
 
@@ -244,6 +245,8 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
     sandboxStats: async (id) => sandboxStats(parts, parts.sandboxes.find(id)),
+    metricDescriptors,
+    podMetrics: () => podMetrics(parts),
     listSandboxStats: (filter = { labels: {} }) => listSandboxStats(parts, filter),
     events: (signal) => parts.events.subscribe(signal),
     handlers: () => parts.handlers.list(),

@@ -1,6 +1,7 @@
 import type { CgroupStats } from './cgroup/stats.ts';
 import type { ContainerConfig, LinuxResources, SandboxConfig } from './config.ts';
 import type { Streams } from './streams.ts';
+import type { MetricDescriptor, Sample } from './metrics/metric.ts';
 import type { InterfaceCounters } from './stats/interfaces.ts';
 import type { LayerUsage } from './stats/layer-usage.ts';
 
@@ -108,6 +109,13 @@ export interface HandlerFeatures {
   submountsInUserns: boolean;
 }
 
+/** Metrics of a pod and of its running containers. */
+export interface PodMetrics {
+  sandboxId: string;
+  samples: Sample[];
+  containers: { id: string; samples: Sample[] }[];
+}
+
 /** A handler as found at start. */
 export interface HandlerStatus {
   name: string;
@@ -171,6 +179,8 @@ export interface Pods extends Streams {
   listContainerStats(filter?: ContainerFilter): Promise<ContainerStats[]>;
   sandboxStats(id: string): Promise<SandboxStats>;
   listSandboxStats(filter?: SandboxFilter): Promise<SandboxStats[]>;
+  metricDescriptors(): MetricDescriptor[];
+  podMetrics(): Promise<PodMetrics[]>;
 
   /** Every change from the call on, until the signal aborts. A reader that is too slow loses the oldest. */
   events(signal: AbortSignal): AsyncIterable<PodEvent>;

@@ -194,6 +194,19 @@ export class FakePods implements Pods {
     containers: await this.listContainerStats({ sandboxId: id, labels: {} }),
   });
 
+  metricDescriptors: Pods['metricDescriptors'] = () => [
+    { name: 'container_last_seen', help: 'When.', labels: ['pod'] },
+  ];
+
+  podMetrics: Pods['podMetrics'] = async () =>
+    [...this.sandboxes.keys()].map((sandboxId) => ({
+      sandboxId,
+      samples: [
+        { name: 'container_last_seen', kind: 'gauge', timestampNs: CREATED_AT_NS, labels: ['p'], value: 7n },
+      ],
+      containers: [],
+    }));
+
   listSandboxStats: Pods['listSandboxStats'] = (filter) =>
     Promise.all(this.listSandboxes(filter).map(({ id }) => this.sandboxStats(id)));
 
