@@ -131,6 +131,7 @@ function pauseSpec(request: SandboxRequest, cgroupsPath: string): object {
         options: ['nosuid', 'noexec', 'mode=755', 'size=64k'],
       },
     ],
+    annotations: request.annotations ?? {},
     linux: {
       namespaces: types.map((type) => ({ type })),
       ...(userns === undefined ? {} : ociIdMappings(userns)),

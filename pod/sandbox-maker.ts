@@ -15,6 +15,8 @@ export interface SandboxRequest {
   userns?: IdMappings;
   /** Applied inside the new namespaces: `net.*`, `kernel.shm*`, `kernel.msg*`, `kernel.sem`, `fs.mqueue.*`, `kernel.domainname`. */
   sysctls: Record<string, string>;
+  /** For a maker that asks an OCI runtime: annotations of the sandbox's specification. */
+  annotations?: Record<string, string>;
   /** Where to pin the network namespace: a file in the runtime's private directory. Absent with the node's network. */
   netnsPin?: string;
   /** The pod's cgroup in the configuration's spelling: pause is accounted there or below. */

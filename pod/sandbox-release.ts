@@ -5,6 +5,7 @@ import { removePodCgroup, type PodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Parts } from './parts.ts';
 import { ownNamespaces, podUserns, type SandboxRecord } from './sandbox.ts';
+import { sandboxAnnotations } from './spec/sandbox-annotations.ts';
 import type { SandboxRequest } from './sandbox-maker.ts';
 
 /** The kinds of debts that giving a sandbox back can leave. */
@@ -72,6 +73,7 @@ export function sandboxRequest(parts: Parts, record: SandboxRecord): SandboxRequ
     namespaces,
     userns: podUserns(config),
     sysctls: config.sysctls,
+    annotations: sandboxAnnotations(id, config),
     cgroupParent: cgroupParent(parts, config),
     ...(record.cgroup === undefined ? {} : { cgroup: record.cgroup.join }),
     ...(namespaces.net ? { netnsPin: parts.paths.netnsPin(id) } : {}),

@@ -5,6 +5,7 @@ import { inStages, type Progress } from '../ground/progress.ts';
 import { isErrno } from '../native/errno.ts';
 import { mountTmpfs } from '../native/mount.ts';
 import { joinPodCgroup, makePodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
+import { parentPath } from './cgroup/paths.ts';
 import type { SandboxConfig } from './config.ts';
 import { newId, shortId } from './directory.ts';
 import { announceSandbox } from './events.ts';
@@ -43,6 +44,8 @@ export async function runSandbox(
   checkSandboxConfig(config);
   if (podUserns(config) !== undefined) requireUserns(handler);
   checkedHostname(sandboxHostname(config));
+  // Refuses a parent that the driver in force does not take.
+  parentPath(parts.settings.cgroupDriver, cgroupParent(parts, config));
   if (config.dns !== undefined) resolvConf(config.dns);
   const name = sandboxName(config);
   return parts.sandboxReservations.create(

@@ -21,6 +21,19 @@ describe('cgroup paths', () => {
     );
   });
 
+  it('mean the same place with both drivers', () => {
+    const path = '/a.slice/a-b.slice';
+    for (const driver of ['cgroupfs', 'systemd'] as const)
+      for (const parent of ['a-b.slice', path]) assert.equal(parentPath(driver, parent), path);
+    assert.equal(containerCgroup('cgroupfs', 'a-b.slice', 'c1'), `${path}/c1`);
+    assert.equal(ociCgroupsPath('cgroupfs', 'a-b.slice', 'c1'), `${path}/c1`);
+    assert.equal(parentPath('cgroupfs', '/own/a-b.slice'), '/own/a-b.slice');
+    assert.throws(() => parentPath('systemd', '/own/a-b.slice'), {
+      kind: 'invalid',
+      message: /that slice is \/a\.slice\/a-b\.slice/,
+    });
+  });
+
   it('do not leave the tree', () => {
     for (const bad of ['', '/', '..', '/a/../..', '/a/../b', 'a\0'])
       assert.throws(() => parentPath('cgroupfs', bad), { kind: 'invalid' }, bad);

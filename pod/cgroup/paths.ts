@@ -6,12 +6,22 @@ export type CgroupDriver = 'cgroupfs' | 'systemd';
 /**
  * The path below the trees' roots that a cgroup parent means. The kubelet spells it as a path with the cgroupfs
  * driver (`/kubepods/burstable/pod1`) and as a slice with the systemd driver (`kubepods-burstable-pod1.slice`, which
- * lies at `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice`: systemd.slice(5)).
+ * lies at `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice`: systemd.slice(5)). A slice's name
+ * means that place with either driver; a path means no slice unless it is where the slice lies.
  *
  * Throws `invalid` for the root itself, for paths that leave it, and for names that systemd would not take.
  */
 export function parentPath(driver: CgroupDriver, parent: string): string {
-  return driver === 'systemd' ? slicePath(parent) : plainPath(parent);
+  if (driver === 'cgroupfs') return isSliceName(parent) ? slicePath(parent) : plainPath(parent);
+  const path = slicePath(posix.basename(parent));
+  if (isSliceName(parent) || posix.normalize(`/${parent}`) === path) return path;
+  throw new Fault('invalid', `The cgroup parent ${JSON.stringify(parent)} is not where its slice lies`, {
+    hint: `with the systemd cgroup driver that slice is ${path}`,
+  });
+}
+
+function isSliceName(parent: string): boolean {
+  return parent.endsWith('.slice') && !parent.includes('/');
 }
 
 /** Where a container's cgroup lies below the trees' roots. */
@@ -32,11 +42,10 @@ function plainPath(parent: string): string {
   return path;
 }
 
-function slicePath(parent: string): string {
-  const slice = posix.basename(parent);
+function slicePath(slice: string): string {
   const name = slice.slice(0, -'.slice'.length);
   if (!slice.endsWith('.slice') || !/^[A-Za-z0-9:_.\\@]+(-[A-Za-z0-9:_.\\@]+)*$/.test(name))
-    throw new Fault('invalid', `The cgroup parent ${JSON.stringify(parent)} is not the name of a slice`, {
+    throw new Fault('invalid', `The cgroup parent ${JSON.stringify(slice)} is not the name of a slice`, {
       hint: 'with the systemd cgroup driver it reads like kubepods-burstable-pod1.slice',
     });
   const parts = name.split('-');

@@ -36,7 +36,8 @@ export function planPodCgroup(
   owned: ReadonlySet<string> = new Set(),
   hierarchy: CgroupHierarchy = nodeHierarchy(),
 ): PodCgroup {
-  const above = parentPath(parent.endsWith('.slice') ? 'systemd' : 'cgroupfs', parent);
+  // Either driver's spelling is understood: what the driver in force does not take was refused before.
+  const above = parentPath('cgroupfs', parent);
   // On v2 a cgroup with processes of its own cannot hand controllers to the containers' cgroups below it; on v1 it can,
   // and a directory a tree is spared.
   const own = sandboxId !== undefined && hierarchy.version === 2;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   ContainerState,
   createContainer,
@@ -33,6 +34,12 @@ describe('a sandbox that the OCI runtime makes', () => {
       const shared = { network: 0, ipc: 0, pid: 0 };
       const pod = podConfig(node, handler, {
         linux: {
+          resources: {
+            cpuQuota: 150_000,
+            cpuPeriod: 100_000,
+            cpuShares: 1024,
+            memoryLimitInBytes: 64n << 20n,
+          },
           sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' },
           securityContext: { namespaceOptions: shared },
         },
@@ -43,6 +50,13 @@ describe('a sandbox that the OCI runtime makes', () => {
       assert.match(status.network?.ip ?? '', /^10\.88\./);
       const pause = allPids().find((pid) => readProc(pid, 'cmdline')?.includes(`berth-pause\0${sandbox}`));
       assert.ok(pause !== undefined, 'pause runs');
+      const bundle = join(node.state, 'pauses', sandbox, 'config.json');
+      const { annotations } = JSON.parse(readFileSync(bundle, 'utf8')) as {
+        annotations: Record<string, string>;
+      };
+      assert.equal(annotations['io.kubernetes.cri.container-type'], 'sandbox');
+      assert.equal(annotations['io.kubernetes.cri.sandbox-cpu-quota'], '150000');
+      assert.equal(annotations['io.kubernetes.cri.sandbox-memory'], String(64 << 20));
       const powers = readFileSync(`/proc/${pause}/status`, 'utf8');
       assert.match(powers, /^CapEff:\s+0+$/m);
       assert.match(powers, /^CapBnd:\s+0+$/m);

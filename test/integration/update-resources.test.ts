@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RequestInput } from '../../cri/rpc.ts';
 import {
   containerConfig,
   createContainer,
   podConfig,
+  removePod,
   runPod,
   runSandbox,
   shell,
@@ -245,6 +246,24 @@ describe('the resources of a container that lives', () => {
       assert.equal((await statusOf(node, container)).resources!.linux!.cpuShares, 100n);
     });
   }
+
+  it('hold in a cgroup that is spelled as a slice', async () => {
+    const { node } = suite;
+    const top = `berthtest${process.pid}`;
+    const pod = podConfig(node, 'slice', { linux: { cgroupParent: `${top}-pod.slice` } });
+    const sandbox = await runSandbox(node, pod);
+    const resources = { memoryLimitInBytes: 64 * MIB };
+    const config = containerConfig('main', ['sleep', '1000'], { linux: { resources } });
+    const container = await createContainer(sandbox, node, config, pod);
+    await node.client.call('StartContainer', { containerId: container });
+    await update(container, { memoryLimitInBytes: 80 * MIB });
+    const place = join('/sys/fs/cgroup/memory', `${top}.slice`, `${top}-pod.slice`, container);
+    assert.equal(Number(readFileSync(join(place, 'memory.limit_in_bytes'), 'utf8')), 80 * MIB);
+    const { stats } = await node.client.call('PodSandboxStats', { podSandboxId: sandbox });
+    assert.equal(stats!.linux!.process!.processCount!.value, 2n);
+    await removePod(node, sandbox);
+    assert.ok(!existsSync(join('/sys/fs/cgroup/memory', `${top}.slice`)));
+  });
 
   it('of a pod are kept beside it', async () => {
     const { node } = suite;
