@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { ImageLibrary } from '../image-library.ts';
 import { busyboxImage } from '../image-builder.ts';
-import { runPod, statusOf } from '../pods.ts';
+import { BUSYBOX, podConfig, removePod, runPod, runSandbox, sandboxStatusOf, statusOf } from '../pods.ts';
 import { htpasswdLine, startRegistry, type Registry } from '../registry.ts';
 import { RpcError } from '../../cri/client.ts';
 import { useNode } from '../use-node.ts';
@@ -110,6 +110,22 @@ describe('pulls of a node', () => {
     await node.client.call('RemoveImage', { image });
   });
 
+  it('are not needed for a pod without containers, also when every image is gone', async () => {
+    const { node } = suite;
+    const { images } = await node.client.call('ListImages', {});
+    await Promise.all(
+      images
+        .flatMap(({ id }) => [id, id])
+        .map((image) => node.client.call('RemoveImage', { image: { image } })),
+    );
+    assert.deepEqual((await node.client.call('ListImages', {})).images, []);
+    const sandbox = await runSandbox(node, podConfig(node, 'offline'));
+    assert.equal((await sandboxStatusOf(node, sandbox)).state, 0);
+    await removePod(node, sandbox);
+    await node.client.call('PullImage', { image: { image: BUSYBOX } });
+    await suite.retake();
+  });
+
   it('are followed by berth image pull, berth status and the metrics', async () => {
     const { node, library } = suite;
     const layers = [1, 2, 3].map((i) => ({
@@ -191,6 +207,7 @@ describe('pulls of a node with verifiers', () => {
     assert.deepEqual((await node.client.call('ListImages', {})).images, []);
     writeFileSync(verifier, '#!/bin/sh\n');
     await node.client.call('PullImage', { image });
-    await node.client.call('RemoveImage', { image });
+    // The image stays, so that the store has what a store has.
+    await suite.retake();
   });
 });

@@ -138,6 +138,63 @@ describe('mirrors, tokens and redirects', () => {
     assert.ok(one.requests.length === two.requests.length && two.requests.length === 3);
   });
 
+  it('asks hosts for what they are able to, at their own paths, with their headers', async () => {
+    const seen: (string | undefined)[] = [];
+    const storage = await serve((request) => {
+      assert.deepEqual([request.headers['x-mirror'], request.headers.authorization], [undefined, undefined]);
+      return false;
+    });
+    const mirror = await serve((request, response) => {
+      seen.push(request.headers['x-mirror'] as string | undefined);
+      if (!isLayer(request)) {
+        request.url = request.url!.replace('/own/api/', '/v2/');
+        return false;
+      }
+      return answer(response, 307, { location: `http://${storage.address}/v2/x/blobs/${layer.digest}` });
+    });
+    const server = await serve();
+    mkdirSync(store.path('certs.d/_default'), { recursive: true });
+    writeFileSync(
+      store.path('certs.d/_default/hosts.toml'),
+      `server = "http://${server.address}"
+[host."http://${mirror.address}/own/api"]
+capabilities = ["pull"]
+override_path = true
+[host."http://${mirror.address}/own/api".header]
+x-mirror = "yes"
+`,
+    );
+    await pull();
+    isWhole();
+    assert.deepEqual(server.requests, ['GET /v2/x/manifests/1']);
+    assert.deepEqual(
+      mirror.requests.map((line) => line.replace(/sha256:\w+/, '…')),
+      ['GET /own/api/x/blobs/…?ns=reg.example', 'GET /own/api/x/blobs/…?ns=reg.example'],
+    );
+    assert.deepEqual(seen, ['yes', 'yes']);
+    assert.equal(storage.requests.length, 1);
+  });
+
+  it('downloads once for callers with different credentials and different names', async () => {
+    const server = await startScriptedRegistry({ 'x:1': image, 'x:2': image, 'y:1': image });
+    running.push(server);
+    configure(server, []);
+    const pulls = ['x:1', 'x:1', 'x:2', 'y:1', `x@${image.top.digest}`].map((name, i) =>
+      store.images.pull(`reg.example/${name}`, {
+        auth: { ...NO_AUTH, username: `user-${i}`, password: 's3cret' },
+      }),
+    );
+    const ids = (await Promise.all(pulls)).map(({ id }) => id);
+    assert.deepEqual(new Set(ids), new Set([image.imageIds[0]]));
+    assert.equal(server.requests.filter((line) => line.includes(layer.digest)).length, 1);
+    const [only, ...more] = store.images.list();
+    assert.deepEqual(
+      [more, only!.repoTags.toSorted()],
+      [[], ['x:1', 'x:2', 'y:1'].map((one) => `reg.example/${one}`)],
+    );
+    assert.equal(only!.repoDigests.length, 2);
+  });
+
   it('goes on without ranges where they are refused', async () => {
     const server = await serve((request, response, nth) => {
       if (!isLayer(request)) return false;
