@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { Streams } from '../../pod/streams.ts';
 import { serveAttach, serveExec } from './command-session.ts';
 import type { CommandWire } from './command-wire.ts';
@@ -111,8 +111,7 @@ function webSocketWay(upgrade: Upgrade, rooms: SessionRooms): Way | undefined {
   const protocol = offered.length === 0 ? UNNAMED_CHANNELS : agreed(upgrade, rooms, offered, known);
   if (protocol === undefined) return undefined;
   const run = async (): Promise<void> => {
-    const ws = await accepted(upgrade, protocol);
-    const link = new WebSocketLink(ws, upgrade.socket, rooms.timeouts.idleMs);
+    const link = await accepted(upgrade, protocol, rooms.timeouts.idleMs);
     await serveWebSocket(link, upgrade, protocol, rooms);
   };
   return { transport: protocol.name === TUNNEL_PROTOCOL ? 'tunnel' : 'websocket', run };
@@ -173,7 +172,11 @@ function refused(
   refuse(socket, code, why, headers);
 }
 
-function accepted({ request, socket, head }: Upgrade, protocol: ChannelProtocol): Promise<WebSocket> {
+function accepted(
+  { request, socket, head }: Upgrade,
+  protocol: ChannelProtocol,
+  idleMs: number,
+): Promise<WebSocketLink> {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -189,7 +192,8 @@ function accepted({ request, socket, head }: Upgrade, protocol: ChannelProtocol)
   return new Promise((resolve, reject) => {
     socket.once('close', () => reject(new Error('The client left during the handshake')));
     server.once('wsClientError', reject);
-    server.handleUpgrade(request, socket, head, resolve);
+    // The link at once: what came with the handshake is read before a promise goes on.
+    server.handleUpgrade(request, socket, head, (ws) => resolve(new WebSocketLink(ws, socket, idleMs)));
   });
 }
 

@@ -36,14 +36,16 @@ export class WebSocketLink {
     ws.on('error', () => {}); // a close follows
     ws.on('close', () => this.#over());
     socket.on('drain', () => this.#drained());
+    ws.pause();
   }
 
-  /** Begins to tell of messages: at once of those that are there already. */
+  /** Begins to read and to tell of messages. */
   listen(events: LinkEvents): void {
     this.#ws.on('message', (data) => {
       this.#idle.refresh();
       events.message(data as Buffer);
     });
+    this.#ws.resume();
   }
 
   /** Writes a message; `done` when the next one may follow. */
