@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { readNumber, readTable, readText } from './files.ts';
+import { readNumber, readTable, readText, type Table } from './files.ts';
 import { controllerDirectory, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
 import { oomKills } from './oom.ts';
 import { cgroupStats, taskCount, type CgroupStats } from './stats.ts';
@@ -50,7 +50,6 @@ export interface DeviceIo {
 const NO_LIMIT = 1n << 62n;
 
 type Place = (controller: string) => string | undefined;
-type Table = ReadonlyMap<string, bigint>;
 
 /** Reads all of a cgroup; undefined when it is gone. Some twenty small files: half a millisecond. */
 export function cgroupDetails(

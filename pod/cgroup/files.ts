@@ -20,14 +20,24 @@ export function readNumber(directory: string | undefined, file: string): bigint 
   return text === undefined || !/^\d+$/.test(text) ? undefined : BigInt(text);
 }
 
-/** Lines of `name number`; undefined when there is no such file. */
-export function readTable(directory: string | undefined, file: string): Map<string, bigint> | undefined {
+/** Numbers by name. */
+export interface Table {
+  get(name: string): bigint | undefined;
+}
+
+/**
+ * Lines of `name number`; undefined when there is no such file. Only what is asked for is parsed: memory.stat has some
+ * fifty lines, of which a few are needed.
+ */
+export function readTable(directory: string | undefined, file: string): Table | undefined {
   const text = readText(directory, file);
-  if (text === undefined) return undefined;
-  const table = new Map<string, bigint>();
-  for (const line of text.split('\n')) {
-    const [name, value] = line.split(' ');
-    if (name !== undefined && value !== undefined && /^\d+$/.test(value)) table.set(name, BigInt(value));
-  }
-  return table;
+  return text === undefined ? undefined : { get: (name) => numberAfter(text, `${name} `) };
+}
+
+function numberAfter(text: string, name: string): bigint | undefined {
+  const at = text.startsWith(name) ? 0 : text.indexOf(`\n${name}`) + 1;
+  if (at === 0 && !text.startsWith(name)) return undefined;
+  const end = text.indexOf('\n', at);
+  const value = text.slice(at + name.length, end < 0 ? undefined : end);
+  return /^\d+$/.test(value) ? BigInt(value) : undefined;
 }
