@@ -38,26 +38,22 @@ describe('bad input', () => {
     refuses('a cgroup parent that leaves the tree', invalid(/cgroup parent/), {
       linux: { cgroupParent: '/../escape' },
     });
-    refuses(
-      'a user namespace, which is not served yet',
-      { code: 'UNIMPLEMENTED', says: /[Uu]ser namespace/ },
-      {
-        linux: {
-          securityContext: {
-            namespaceOptions: {
-              network: 0,
-              pid: 1,
-              ipc: 0,
-              usernsOptions: {
-                mode: 0,
-                uids: [{ hostId: 65536, containerId: 0, length: 65536 }],
-                gids: [{ hostId: 65536, containerId: 0, length: 65536 }],
-              },
+    refuses('a user namespace without a root', invalid(/does not map the \w+ id 0/), {
+      linux: {
+        securityContext: {
+          namespaceOptions: {
+            network: 0,
+            pid: 1,
+            ipc: 0,
+            usernsOptions: {
+              mode: 0,
+              uids: [{ hostId: 65536, containerId: 1, length: 65536 }],
+              gids: [{ hostId: 65536, containerId: 1, length: 65536 }],
             },
           },
         },
       },
-    );
+    });
 
     it('refuses a request without configuration', async () => {
       await assertRefused(suite.node, invalid(/config/), () => suite.node.client.call('RunPodSandbox', {}));
@@ -98,7 +94,9 @@ describe('bad input', () => {
     const env = (key: string, value: string): ContainerConfig => ({
       envs: [{ key, value: Buffer.from(value) }],
     });
-    const security = (securityContext: object): ContainerConfig => ({ linux: { securityContext } });
+    const security = (context: object): ContainerConfig => ({
+      linux: { securityContext: { namespaceOptions: { network: 0, pid: 1, ipc: 0 }, ...context } },
+    });
     refuses(
       'a missing image',
       { code: 'NOT_FOUND', says: /not on this node/ },
