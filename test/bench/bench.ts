@@ -11,6 +11,7 @@ import { closeEnclosures } from './enclosure.ts';
 import { storeHugeImage, storeLargeImage, storeManyImages, storeSmallImages } from './images.ts';
 import { measureLifecycle } from './lifecycle.ts';
 import { measureCrowd } from './memory.ts';
+import { measureNetwork } from './network.ts';
 import { missingTools, versionsOf } from './needs.ts';
 import { readOptions, USAGE, type BenchOptions } from './options.ts';
 import { OwnGround } from './own-ground.ts';
@@ -90,6 +91,8 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
     results.pullBounds = await measurePullBounds(node, 'gzip');
     await node.close();
   }
+  if (parts.has('network'))
+    results.network = await measureNetwork(options.pods, options.networkCrowd, options.foreignRules);
   return results;
 }
 

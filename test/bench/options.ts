@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LARGE, type LargeShape } from './images.ts';
 
-export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull'] as const;
+export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull', 'network'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -17,6 +17,9 @@ export interface BenchOptions {
   large: LargeShape;
   /** Bytes of the layer during whose pull memory is watched. */
   hugeBytes: number;
+  /** Pods that are attached at once, and foreign rules that must not matter. */
+  networkCrowd: number;
+  foreignRules: number;
   json: string;
 }
 
@@ -54,6 +57,8 @@ export function readOptions(argv: string[], temporary: string): BenchOptions | u
     pullRounds: quick ? 1 : 3,
     large: quick ? { smallFiles: LARGE.smallFiles / 4, bigFiles: 2 } : LARGE,
     hugeBytes: (quick ? 0.25 : 2) * 2 ** 30,
+    networkCrowd: quick ? 40 : 100,
+    foreignRules: quick ? 5000 : 50_000,
     json: values.json ?? join(temporary, 'berth-bench.json'),
   };
 }

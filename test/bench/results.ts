@@ -1,6 +1,7 @@
 import type { Concurrency } from './concurrency.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Crowd } from './memory.ts';
+import type { NetworkFigures } from './network.ts';
 import type { PullBounds } from './pull-bounds.ts';
 import type { Pulls } from './pull.ts';
 
@@ -16,4 +17,6 @@ export interface Results {
   crowd?: Record<string, Crowd>;
   pulls?: Pulls;
   pullBounds?: PullBounds;
+  /** Milliseconds. */
+  network?: NetworkFigures;
 }

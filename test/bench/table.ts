@@ -11,6 +11,7 @@ export function renderResults(results: Results): string {
   if (results.concurrency !== undefined) parts.push(concurrencyTable(results.concurrency));
   if (results.crowd !== undefined) parts.push(memoryTable(results.crowd), listTable(results.crowd));
   if (results.pulls !== undefined) parts.push(pullTable(results.pulls));
+  if (results.network !== undefined) parts.push(networkTable(results.network));
   return parts.join('\n\n');
 }
 
@@ -83,6 +84,18 @@ function pullTable(pulls: NonNullable<Results['pulls']>): string {
     return [compression, ...medians.map(figure), ...ratios(medians)];
   });
   return grid('cold pull, p50 s', heads(Object.keys(kinds[0]?.[1] ?? {})), rows);
+}
+
+function networkTable({ cases }: NonNullable<Results['network']>): string {
+  const ways = ['in process', 'by exec'] as const;
+  const rows = Object.entries(cases).flatMap(([name, both]) =>
+    (['attach', 'detach'] as const).map((verb) => {
+      const measured = ways.map((way) => both[way][verb]);
+      const cell = ({ p50, p90 }: Quantiles): string => `${figure(p50)} / ${figure(p90)}`;
+      return [`${verb}, ${name}`, ...measured.map(cell), ...ratios(measured.map(({ p50 }) => p50))];
+    }),
+  );
+  return grid('one CNI list, p50 / p90 ms', heads([...ways]), rows);
 }
 
 /** A column for each of `names` and, behind them, one for the ratio of the first to each other. */

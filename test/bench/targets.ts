@@ -18,7 +18,7 @@ const RUNC = 'containerd runc';
 const CRUN = 'containerd crun';
 
 /** Holds what was measured against the targets; what was not measured has no verdict. */
-export function verdicts({ lifecycle, crowd, pulls, pullBounds }: Results): Verdict[] {
+export function verdicts({ lifecycle, crowd, pulls, pullBounds, network }: Results): Verdict[] {
   const all: Verdict[] = [];
   const ratio = (
     what: string,
@@ -63,6 +63,18 @@ export function verdicts({ lifecycle, crowd, pulls, pullBounds }: Results): Verd
     absolute('longest stall while images are pulled', 'ms', pullBounds.stallMs, 50);
     absolute('memory that a pull of 2 GiB adds', 'MiB', pullBounds.growthMiB, 80);
     absolute('list of 1,000 images', 'ms', pullBounds.listMs, 10);
+  }
+  if (network !== undefined) {
+    const exec = 'the reference plugins';
+    for (const [name, both] of Object.entries(network.cases)) {
+      const [ours, theirs] = [both['in process'], both['by exec']];
+      ratio(`attach, ${name}`, 'ms', ours.attach.p50, exec, theirs.attach.p50, name === 'plain' ? 0.1 : 0.2);
+      ratio(`detach, ${name}`, 'ms', ours.detach.p50, exec, theirs.detach.p50, 0.1);
+    }
+    const { 'in process': ours, 'by exec': theirs } = network.crowd;
+    ratio(`p99 of ${ours.samples} attaches at once`, 'ms', ours.p99, `${exec}' p50`, theirs.p50, 1);
+    const { before, after, rules } = network.foreign;
+    ratio(`attach beside ${rules} foreign rules`, 'ms', after.p50, 'without them', before.p50, 1.2);
   }
   return all;
 }
