@@ -1,6 +1,6 @@
 import { type ConfigList, isJsonObject, type JsonObject } from './config-list.ts';
 import { PluginError } from './plugin-error.ts';
-import { callPlugin } from './plugin-call.ts';
+import { asPluginError, callPlugin } from './plugin-call.ts';
 import type { Delegate, Plugin } from './plugin.ts';
 import { faultOf, type PluginCall, type PluginCaller } from './plugin-runner.ts';
 
@@ -36,6 +36,17 @@ export class BuiltInPlugins implements PluginCaller {
       return await callPlugin(plugin, call, this.#delegate(call), signal);
     } catch (error) {
       throw error instanceof PluginError ? faultOf(call.verb, error) : error;
+    }
+  }
+
+  async settle(containerId: string, signal?: AbortSignal): Promise<void> {
+    for (const plugin of this.#plugins.values()) {
+      try {
+        await plugin.settle?.(containerId, signal);
+      } catch (error) {
+        const known = asPluginError(plugin.type, error);
+        throw known instanceof PluginError ? faultOf('ADD', known) : known;
+      }
     }
   }
 

@@ -51,6 +51,7 @@ export async function runExecutable(
       async (next, other, signal) =>
         await callers.call({ verb: next, type: other, config, env: cni }, signal),
     );
+    if (verb === 'ADD') await plugin.settle?.(env['CNI_CONTAINERID'] ?? '');
     return { stdout: printed === undefined ? '' : `${JSON.stringify(printed)}\n`, code: 0 };
   } catch (error) {
     const known =

@@ -32,6 +32,7 @@ export async function addToNetwork(
   try {
     for (const plugin of list.plugins)
       result = checkResult(await call('ADD', plugin, result), `CNI plugin ${plugin.type}`);
+    await runner.settle?.(pod.containerId, signal);
   } catch (error) {
     // Not with the caller's signal: that it fired may be why we are here.
     await deleteFromNetwork(runner, list, pod, result).catch(undoFailed);

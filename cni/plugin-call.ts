@@ -55,7 +55,7 @@ export async function callPlugin(
 }
 
 /** The error as the specification has it; an abort stays what it is. */
-function asPluginError(type: string, error: unknown): unknown {
+export function asPluginError(type: string, error: unknown): unknown {
   if (error instanceof PluginError || (error instanceof DOMException && error.name === 'AbortError'))
     return error;
   if (error instanceof Fault) {

@@ -32,6 +32,8 @@ const MAX_OUTPUT = 1 << 20;
 export interface PluginCaller {
   /** What it printed, parsed; undefined for nothing. Throws Fault, with the PluginError as cause when it failed. */
   call(call: PluginCall, signal?: AbortSignal): Promise<unknown>;
+  /** Called when all plugins of a list have added a pod: does what they have put off. Absent: they put nothing off. */
+  settle?(containerId: string, signal?: AbortSignal): Promise<void>;
 }
 
 /** Runs plugins by exec. A plugin that takes too long is killed with its process group. */

@@ -43,6 +43,11 @@ export interface Plugin {
   readonly type: string;
   /** When it fails it has undone its own steps. */
   add(input: PluginCallInput, signal?: AbortSignal): Promise<Result>;
+  /**
+   * Does what ADD has put off to the end of the list, so that plugins that follow each other change the node in one
+   * step. Called once all plugins of a list have added the pod, and after ADD in an executable. Absent: nothing.
+   */
+  settle?(containerId: string, signal?: AbortSignal): Promise<void>;
   /** Idempotent; succeeds when there is nothing (left). `prevResult` and namespace may be missing. */
   del(input: PluginCallInput, signal?: AbortSignal): Promise<void>;
   /** Throws when the kernel is not as ADD left it. */

@@ -53,7 +53,9 @@ export class CniNetwork {
       capabilities: podCapabilities(request, podCidr, list.name),
     };
     this.#table.put(id, { list, pod });
-    await loopbackUp(netnsPath);
+    const loopback = loopbackUp(netnsPath);
+    // Its failure is told below; the plugins need not wait for it.
+    loopback.catch(() => undefined);
     let undone = true;
     const result = await addToNetwork(
       this.#runner,
@@ -74,9 +76,13 @@ export class CniNetwork {
     const attached: CniAttachment = { list, pod, result };
     this.#table.put(id, attached);
     const addresses = podAddresses(result, IF_NAME);
-    if (addresses.length === 0) {
+    try {
+      await loopback;
+      if (addresses.length === 0)
+        throw new Fault('internal', `The CNI network ${list.name} gave the pod no address`);
+    } catch (error) {
       await this.detach(request, undefined);
-      throw new Fault('internal', `The CNI network ${list.name} gave the pod no address`);
+      throw error;
     }
     return { network: 'cni', addresses, detail: { ...attached } };
   }

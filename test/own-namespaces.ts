@@ -19,7 +19,7 @@ export function describeInOwnNamespaces(
   }
   describe(title, () => {
     it('passes in namespaces of its own', function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       const mocha = fileURLToPath(import.meta.resolve('mocha/bin/mocha.js'));
       const file = fileURLToPath(url);
       // Programs keep locks in /run: the host's stay the host's.

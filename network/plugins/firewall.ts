@@ -18,18 +18,22 @@ export class Firewall implements Plugin {
     this.#chains = chains;
   }
 
-  async add(input: PluginCallInput, signal?: AbortSignal): Promise<Result> {
+  async add(input: PluginCallInput): Promise<Result> {
     const { prevResult } = input;
     if (prevResult === undefined)
       throw new PluginError(this.type, CNI_ERROR.invalidConfig, 'must be called as a chained plugin');
-    await this.#chains.put(rulesOf(prevResult), sharedChains(adminChain(input.config)), signal);
+    this.#chains.put(input.containerId, rulesOf(prevResult), sharedChains(adminChain(input.config)));
     return prevResult;
   }
 
-  async del({ prevResult, config }: PluginCallInput, signal?: AbortSignal): Promise<void> {
+  async del({ prevResult, config, containerId }: PluginCallInput, signal?: AbortSignal): Promise<void> {
     adminChain(config);
     // Without the result there is nothing by which the rules could be known.
-    if (prevResult !== undefined) await this.#chains.remove(rulesOf(prevResult), signal);
+    if (prevResult !== undefined) await this.#chains.remove(containerId, rulesOf(prevResult), signal);
+  }
+
+  async settle(containerId: string, signal?: AbortSignal): Promise<void> {
+    await this.#chains.settle(containerId, signal);
   }
 
   async check({ prevResult }: PluginCallInput, signal?: AbortSignal): Promise<void> {

@@ -45,6 +45,7 @@ export function comment(network: string, containerId: string, what = ''): string
 export class PodChains {
   readonly #tables: RuleTables[];
   readonly #batches = new Map<RuleTables, RuleBatch>();
+  readonly #pending = new Map<string, Pending>();
   /** Shared chains that were seen or made; who finds them missing forgets them. */
   readonly #seen = new Set<string>();
 
@@ -53,35 +54,59 @@ export class PodChains {
     for (const one of tables) this.#batches.set(one, new RuleBatch(one));
   }
 
-  /** Makes the pod's chains, or empties and fills them anew, adds its entries, and makes shared chains that are missing. */
-  async put(rules: PodRules[], shared: SharedChain[] = [], signal?: AbortSignal): Promise<void> {
-    await this.#each(rules, async (tables, ours) => {
-      const needed = shared.filter(({ family }) => family === tables.family);
-      const unseen = needed.filter((chain) => !this.#seen.has(keyOf(chain)));
-      const batch = this.#batches.get(tables)!;
-      try {
-        // What is missing is found out and made in one go: two pods that make it at once would make it twice.
-        if (unseen.length === 0) await batch.apply(putParts(ours, []), signal);
-        else
-          await batch.alone(async () => {
-            const missing = await this.#missingParts(tables, unseen, signal);
-            await tables.restore(textOf(putParts(ours, missing)), signal);
-          });
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (unseen.length === needed.length) throw error;
-        // Somebody may have taken away what was there before.
-        await batch.alone(async () => {
-          const missing = await this.#missingParts(tables, needed, signal);
-          await tables.restore(textOf(putParts(ours, missing)), signal);
-        });
-      }
-      for (const chain of needed) this.#seen.add(keyOf(chain));
+  /**
+   * Has the rules written by `settle`: the pod's chains are made, or emptied and filled anew, its entries added, shared
+   * chains made that are missing. `then` runs when they stand.
+   */
+  put(pod: string, rules: PodRules[], shared: SharedChain[] = [], then?: () => Promise<void>): void {
+    const pending = this.#pending.get(pod) ?? { rules: [], shared: [], then: [] };
+    pending.rules.push(...rules);
+    pending.shared.push(...shared);
+    if (then !== undefined) pending.then.push(then);
+    this.#pending.set(pod, pending);
+  }
+
+  /** Writes what all plugins of a list have put for the pod, in one transaction for each family. */
+  async settle(pod: string, signal?: AbortSignal): Promise<void> {
+    const pending = this.#pending.get(pod);
+    if (pending === undefined) return;
+    this.#pending.delete(pod);
+    await this.#each(pending.rules, async (tables, ours) => {
+      const shared = pending.shared.filter(({ family }) => family === tables.family);
+      await this.#write(tables, ours, shared, signal);
     });
+    for (const step of pending.then) await step();
+  }
+
+  async #write(
+    tables: RuleTables,
+    ours: PodRules[],
+    shared: SharedChain[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const batch = this.#batches.get(tables)!;
+    // What is missing is found out and made in one go: two pods that make it at once would make it twice.
+    const withShared = async (chains: SharedChain[]): Promise<void> =>
+      await batch.alone(async () => {
+        const missing = await this.#missingParts(tables, chains, signal);
+        await tables.restore(textOf(putParts(ours, missing)), signal);
+      });
+    const unseen = shared.filter((chain) => !this.#seen.has(keyOf(chain)));
+    try {
+      if (unseen.length === 0) await batch.apply(putParts(ours, []), signal);
+      else await withShared(unseen);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (unseen.length === shared.length) throw error;
+      // Somebody may have taken away what was there before.
+      await withShared(shared);
+    }
+    for (const chain of shared) this.#seen.add(keyOf(chain));
   }
 
   /** Takes the pod's rules away, as far as they are there. The rules of its own chains need not be known. */
-  async remove(rules: PodRules[], signal?: AbortSignal): Promise<void> {
+  async remove(pod: string, rules: PodRules[], signal?: AbortSignal): Promise<void> {
+    this.#pending.delete(pod);
     await this.#each(rules, async (tables, ours) => {
       try {
         await this.#batches.get(tables)!.apply(removeParts(ours), signal);
@@ -177,11 +202,19 @@ export class PodChains {
     rules: PodRules[],
     work: (tables: RuleTables, ours: PodRules[]) => Promise<void>,
   ): Promise<void> {
-    for (const tables of this.#tables) {
-      const ours = rules.filter(({ family }) => family === tables.family);
-      if (ours.length > 0) await work(tables, ours);
-    }
+    await Promise.all(
+      this.#tables.map(async (tables) => {
+        const ours = rules.filter(({ family }) => family === tables.family);
+        if (ours.length > 0) await work(tables, ours);
+      }),
+    );
   }
+}
+
+interface Pending {
+  rules: PodRules[];
+  shared: SharedChain[];
+  then: (() => Promise<void>)[];
 }
 
 interface MissingPart {

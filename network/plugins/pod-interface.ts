@@ -5,7 +5,7 @@ import type { PluginCallInput } from '../../cni/plugin.ts';
 import type { Result, ResultIp, ResultRoute } from '../../cni/result.ts';
 import { isErrno } from '../../native/errno.ts';
 import { inNetns, isNsfs } from '../../native/namespaces.ts';
-import { addrAdd, linkDel, linkUp, routeAdd, Rtnl, type RtMessage } from '../../native/netlink.ts';
+import { addrAdd, linkDel, linkIndex, linkUp, routeAdd, Rtnl, type RtMessage } from '../../native/netlink.ts';
 import { isJsonObject } from '../../cni/config-list.ts';
 
 /** An address with its prefix length taken apart. */
@@ -78,10 +78,8 @@ export function openPodInterface(
     }
     if (ips.some(({ address }) => split(address).family === 6))
       sysctl(`ipv6/conf/${ifName}/disable_ipv6`, '0');
-    const rtnl = new Rtnl();
-    const link = rtnl.linkByName(ifName);
-    if (link !== undefined) return { rtnl, index: link.index };
-    rtnl.close();
+    const index = linkIndex(ifName);
+    if (index !== undefined) return { rtnl: new Rtnl(), index };
     throw new PluginError('', CNI_ERROR.failed, `no interface ${ifName} in ${netns}`);
   });
 }

@@ -40,7 +40,7 @@ export class Portmap implements Plugin {
     this.#chains = chains;
   }
 
-  async add(input: PluginCallInput, signal?: AbortSignal): Promise<Result> {
+  async add(input: PluginCallInput): Promise<Result> {
     const { prevResult } = input;
     if (prevResult === undefined)
       throw new PluginError(this.type, CNI_ERROR.invalidConfig, 'must be called as a chained plugin');
@@ -50,8 +50,12 @@ export class Portmap implements Plugin {
     const rules = rulesOf(input, settings, ips);
     if (rules.length === 0) return prevResult;
     if (settings.snat) openLoopback(ips);
-    await this.#chains.put(rules, sharedChains(settings), signal);
-    await forgetFlows(settings, ips);
+    this.#chains.put(
+      input.containerId,
+      rules,
+      sharedChains(settings),
+      async () => await forgetFlows(settings, ips),
+    );
     return prevResult;
   }
 
@@ -60,8 +64,12 @@ export class Portmap implements Plugin {
     if (settings.ports.length === 0) return;
     const ips = input.prevResult === undefined ? [] : podIps(input.prevResult);
     const rules = rulesOf(input, settings, ips);
-    await this.#chains.remove(rules.length > 0 ? rules : remains(input), signal);
+    await this.#chains.remove(input.containerId, rules.length > 0 ? rules : remains(input), signal);
     await forgetFlows(settings, ips);
+  }
+
+  async settle(containerId: string, signal?: AbortSignal): Promise<void> {
+    await this.#chains.settle(containerId, signal);
   }
 
   async check(input: PluginCallInput, signal?: AbortSignal): Promise<void> {

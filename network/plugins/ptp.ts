@@ -51,7 +51,7 @@ export class Ptp implements Plugin {
         await configureInterface(pod, { ips, routes: ipam.routes });
         await leadByGateway(pod, ips);
         await leadToPod(rtnl, port, ips);
-        if (ipMasq) await this.#options.chains.put(masqueradeChains(input, ips), [], signal);
+        if (ipMasq) this.#options.chains.put(input.containerId, masqueradeChains(input, ips));
         undo.move();
         return {
           interfaces: [entry(rtnl, port), { ...entry(inside, input.ifName), sandbox: input.netns }],
@@ -68,9 +68,13 @@ export class Ptp implements Plugin {
     const { ipMasq } = settingsOf(input.config);
     const ips = input.prevResult?.ips ?? [];
     const chains = ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input);
-    if (ipMasq) await this.#options.chains.remove(chains, signal);
+    if (ipMasq) await this.#options.chains.remove(input.containerId, chains, signal);
     await removeInterface(input);
     await releaseAddresses(input, signal);
+  }
+
+  async settle(containerId: string, signal?: AbortSignal): Promise<void> {
+    await this.#options.chains.settle(containerId, signal);
   }
 
   async check(input: PluginCallInput, signal?: AbortSignal): Promise<void> {

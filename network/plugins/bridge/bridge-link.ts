@@ -137,3 +137,10 @@ export async function setPortVlans(rtnl: Rtnl, port: string, settings: BridgeSet
 export function hostName(): string {
   return `veth${randomBytes(4).toString('hex')}`;
 }
+
+/** A hardware address of our own: one station, given by software. */
+export function randomMac(): string {
+  const bytes = randomBytes(6);
+  bytes[0] = (bytes[0]! & 0xfc) | 2;
+  return bytes.toString('hex').replace(/(..)(?=.)/g, '$1:');
+}

@@ -1,6 +1,6 @@
 import type { Plugin, PluginCallInput, PluginNodeInput } from '../../../cni/plugin.ts';
 import { CNI_ERROR, PluginError } from '../../../cni/plugin-error.ts';
-import type { Result, ResultInterface, ResultIp, ResultRoute } from '../../../cni/result.ts';
+import type { Result, ResultIp, ResultRoute } from '../../../cni/result.ts';
 import { messageOf } from '../../../ground/fault.ts';
 import { UndoStack } from '../../../ground/undo.ts';
 import { O, OwnedFd, openPath } from '../../../native/fd.ts';
@@ -19,7 +19,15 @@ import {
   sysctl,
   wantedMac,
 } from '../pod-interface.ts';
-import { ensureBridge, ensureGateway, ensureVlanInterface, hostName, setPortVlans } from './bridge-link.ts';
+import {
+  ensureBridge,
+  ensureGateway,
+  ensureVlanInterface,
+  hostName,
+  randomMac,
+  setPortVlans,
+} from './bridge-link.ts';
+import { KnownBridges } from './known-bridges.ts';
 import { bridgeSettings, type BridgeSettings } from './settings.ts';
 
 /** What the plugins that make links are made with. */
@@ -34,6 +42,7 @@ export interface LinkPluginOptions {
 export class Bridge implements Plugin {
   readonly type = 'bridge';
   readonly #chains: PodChains;
+  readonly #known = new KnownBridges();
 
   constructor({ chains }: LinkPluginOptions) {
     this.#chains = chains;
@@ -42,7 +51,7 @@ export class Bridge implements Plugin {
   async add(input: PluginCallInput, signal?: AbortSignal): Promise<Result> {
     const settings = bridgeSettings(input.config);
     using rtnl = new Rtnl();
-    const bridge = await ensureBridge(rtnl, settings);
+    const bridge = this.#known.get(settings) ?? (await ensureBridge(rtnl, settings));
     if (ipamType(input.config) === '')
       return await this.#link(input, settings, rtnl, bridge, {
         interfaces: [],
@@ -62,11 +71,16 @@ export class Bridge implements Plugin {
     const ips = input.prevResult?.ips ?? [];
     if (settings.ipMasq)
       await this.#chains.remove(
+        input.containerId,
         ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input),
         signal,
       );
     await removeInterface(input);
     await releaseAddresses(input, signal);
+  }
+
+  async settle(containerId: string, signal?: AbortSignal): Promise<void> {
+    await this.#chains.settle(containerId, signal);
   }
 
   async check(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
@@ -101,9 +115,12 @@ export class Bridge implements Plugin {
     signal?: AbortSignal,
   ): Promise<Result> {
     const port = hostName();
+    // Given and not left to the kernel: so they need not be asked for.
+    const macs = { port: randomMac(), pod: wantedMac(input) ?? randomMac() };
+    const mtu = settings.mtu ?? bridge.mtu;
     const undo = new UndoStack();
     try {
-      await makePair(input, settings, rtnl, bridge, port);
+      await makePair(input, settings, rtnl, { bridge, port, macs, mtu });
       undo.push('link', async () => await deletePort(rtnl, port));
       const ips = ipam.ips.map((ip): ResultIp => ({ ...ip, gateway: gatewayOf(ip, settings), interface: 2 }));
       const routes = [...ipam.routes, ...defaultRoutes(ips, ipam.routes, settings)];
@@ -111,15 +128,19 @@ export class Bridge implements Plugin {
       using _socket = pod.rtnl;
       if (!settings.disableContainerInterface) await configureInterface(pod, { ips, routes });
       if (settings.isGateway) await this.#serveAsGateway(rtnl, bridge, ips, settings);
+      undo.push('known bridge', async () => this.#known.forget(settings));
       if (settings.ipMasq && ips.length > 0) {
-        const chains = masqueradeChains(input, ips);
-        undo.push('masquerade', async () => await this.#chains.remove(chains));
-        await this.#chains.put(chains, [], signal);
+        this.#chains.put(input.containerId, masqueradeChains(input, ips));
       }
       signal?.throwIfAborted();
       undo.keep();
+      const mac = this.#known.macOf(rtnl, bridge, settings);
       return {
-        interfaces: interfacesOf(rtnl, pod.rtnl, bridge, port, input),
+        interfaces: [
+          { name: bridge.name, mac, mtu: bridge.mtu },
+          { name: port, mac: macs.port, mtu },
+          { name: input.ifName, mac: macs.pod, mtu, sandbox: input.netns },
+        ],
         ips,
         routes,
         dns: dnsOf(input, ipam),
@@ -137,9 +158,12 @@ export class Bridge implements Plugin {
     for (const { address, gateway } of ips) {
       if (gateway === undefined) continue;
       const { prefix, family } = split(address);
+      if (this.#known.serves(settings, `${gateway}/${prefix}`)) continue;
       if (family === 6) for (const name of new Set([bridge.name, link.name])) keepAddresses(name);
       await ensureGateway(rtnl, link, `${gateway}/${prefix}`, settings.forceAddress);
       sysctl(family === 4 ? 'ipv4/ip_forward' : 'ipv6/conf/all/forwarding', '1');
+      // It keeps its hardware address from now on.
+      this.#known.keep(settings, rtnl.linkByName(bridge.name), `${gateway}/${prefix}`);
     }
   }
 }
@@ -154,18 +178,19 @@ async function makePair(
   input: PluginCallInput,
   settings: BridgeSettings,
   rtnl: Rtnl,
-  bridge: Link,
-  port: string,
+  pair: { bridge: Link; port: string; macs: { port: string; pod: string }; mtu: number },
 ): Promise<void> {
   using netns = new OwnedFd(openPath(input.netns, O.RDONLY));
+  const { bridge, port, macs, mtu } = pair;
   await rtnl.execInPool([
     veth({
       host: port,
+      hostMac: macs.port,
       master: bridge.index,
-      mtu: settings.mtu ?? bridge.mtu,
+      mtu,
       peer: input.ifName,
       peerNetns: netns.fd,
-      peerMac: wantedMac(input),
+      peerMac: macs.pod,
     }),
     linkHairpin(port, settings.hairpinMode),
     ...(settings.portIsolation ? [portIsolation(port, true)] : []),
@@ -197,25 +222,6 @@ function defaultRoutes(
     const gw = ips.find((ip) => ip.gateway !== undefined && split(ip.address).family === family)?.gateway;
     return gw === undefined || routes.some((route) => route.dst === dst) ? [] : [{ dst, gw }];
   });
-}
-
-function interfacesOf(
-  rtnl: Rtnl,
-  pod: Rtnl,
-  bridge: Link,
-  port: string,
-  { ifName, netns }: PluginCallInput,
-): ResultInterface[] {
-  const entry = (link: Link | undefined, name: string): ResultInterface => ({
-    name,
-    mac: link?.mac ?? '',
-    ...(link !== undefined && { mtu: link.mtu }),
-  });
-  return [
-    entry(rtnl.linkByName(bridge.name), bridge.name),
-    entry(rtnl.linkByName(port), port),
-    { ...entry(pod.linkByName(ifName), ifName), sandbox: netns },
-  ];
 }
 
 /** The configuration's own `dns` wins over what IPAM says. */
