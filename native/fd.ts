@@ -41,6 +41,7 @@ const MFD_ALLOW_SEALING = 2;
 const MFD_EXEC = 0x10;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const F_SETPIPE_SZ = 1031;
 const F_ADD_SEALS = 1033;
 const F_SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8 };
 const POLLIN = 1;
@@ -56,6 +57,17 @@ export function pipe2(flags: number = O.CLOEXEC): [number, number] {
   const fds = [0, 0];
   check('pipe2', pipe(fds, flags));
   return [fds[0]!, fds[1]!];
+}
+
+/**
+ * Gives a pipe room for so many bytes (F_SETPIPE_SZ, fcntl(2)): its two ends then wake each other less often. Where the
+ * node's limits forbid it, it stays as it is.
+ */
+export function growPipe(fd: number, bytes: number): void {
+  if (fcntl(fd, F_SETPIPE_SZ, bytes) >= 0) return;
+  const errno = lastErrno();
+  if (errno !== E.EPERM && errno !== E.EBUSY && errno !== E.ENOMEM)
+    throw new ErrnoError(`fcntl F_SETPIPE_SZ ${fd}`, errno);
 }
 
 /** A connected pair of unix stream sockets, close-on-exec. */

@@ -1,9 +1,12 @@
 import { Socket } from 'node:net';
-import { closeFd, memfd, OwnedFd, pipe2 } from '../../native/fd.ts';
+import { closeFd, growPipe, memfd, OwnedFd, pipe2 } from '../../native/fd.ts';
 import type { ExecRequest } from '../streams.ts';
 import { CommandInput } from './command-input.ts';
 import { CommandOutput } from './command-output.ts';
 import type { CommandStreams } from './command-streams.ts';
+
+/** Sixteen times the kernel's own size: a command that writes much and the daemon run side by side. */
+const PIPE_BYTES = 1024 * 1024;
 
 /**
  * Pipes for the streams that were asked for. A command that nobody feeds reads an empty file; what nobody wants to
@@ -24,6 +27,7 @@ export class CommandPipes implements CommandStreams {
     const output = (): [number, number] => {
       const [read, write] = pipe2();
       undo.defer(() => closeFd(read));
+      growPipe(read, PIPE_BYTES);
       return [read, own(write)];
     };
     const [out, theirOut] = output();

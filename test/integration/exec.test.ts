@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ResponseOf } from '../../cri/rpc.ts';
+import { initOf } from '../container-process.ts';
 import { eventually, runPod, waitForExit, type ContainerConfig, type PodConfig } from '../pods.ts';
 import { useNode } from '../use-node.ts';
 
@@ -227,27 +228,11 @@ describe('ExecSync', function () {
 
   it('looks into a container that is at its limit of processes', async () => {
     const { container } = await runPod(suite.node, 'full', ['sh', '-c', 'sleep 306'], { handler: 'crun' });
-    const pids = readFileSync(`/proc/${await initOf(container)}/cgroup`, 'utf8').match(/pids:(.*)/)![1]!;
+    const pids = readFileSync(`/proc/${initOf(container)}/cgroup`, 'utf8').match(/pids:(.*)/)![1]!;
     writeFileSync(`/sys/fs/cgroup/pids${pids}/pids.max`, '1');
     assert.equal(await text(container, ['cat', '/proc/self/comm']), 'cat\n');
     assert.doesNotMatch(suite.node.log, /could not be taken/);
   });
-
-  /** The node's pid of a container's first process. */
-  async function initOf(container: string): Promise<number> {
-    const found = readdirSync('/proc').find((pid) => {
-      if (!/^\d+$/.test(pid)) return false;
-      try {
-        return (
-          readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(container) &&
-          /NSpid:\t\d+\t1\n/.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-        );
-      } catch {
-        return false; // It has ended meanwhile.
-      }
-    });
-    return Number(found);
-  }
 
   it('leaks nothing in 500 commands', async () => {
     const { node } = suite;

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { initOf } from '../container-process.ts';
+import { eventually, runPod, shell, waitForExit } from '../pods.ts';
+import { bytesOf, RemoteCommand, textOf } from '../remote-command.ts';
+import { NodeStreams } from '../streams.ts';
+import { useNode } from '../use-node.ts';
+
+const FOREVER = ['sleep', '100000'];
+/** The ways into a container, by handler: joining it in process, and the runtimes' own exec. */
+const WAYS = ['crun', 'runc', 'crun-oci', 'runc-oci'] as const;
+
+describe('commands with streams', function () {
+  this.timeout(60_000);
+  const suite = useNode({
+    config: {
+      runtime: {
+        handlers: { 'crun-oci': { path: 'crun', exec: 'oci' }, 'runc-oci': { path: 'runc', exec: 'oci' } },
+      },
+    },
+  });
+  let streams: NodeStreams;
+  before(() => (streams = new NodeStreams(suite.node)));
+  after(() => streams[Symbol.asyncDispose]());
+
+  const start = async (handler: string, command = FOREVER): Promise<string> =>
+    (await runPod(suite.node, 'commands', command, { handler })).container;
+  /** Command lines inside, but for the container's own and that of the one who looks. */
+  const others = async (container: string): Promise<string[]> =>
+    (await shell(suite.node, container, 'for i in /proc/[0-9]*; do tr "\\0" " " <$i/cmdline; echo; done'))
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !line.startsWith('sh -c for') && line !== FOREVER.join(' '));
+
+  for (const way of WAYS)
+    describe(`in a pod of the handler ${way}`, () => {
+      it('have output, errors and an exit code', async () => {
+        const container = await start(way);
+        const command = await streams.exec(container, ['sh', '-c', 'echo out; echo err >&2; exit 7']);
+        const [stdout, stderr, code] = await Promise.all([
+          textOf(command.stdout!),
+          textOf(command.stderr!),
+          command.exitCode(),
+        ]);
+        assert.deepEqual([stdout, stderr, code], ['out\n', 'err\n', 7]);
+        const killed = await streams.exec(container, ['sh', '-c', 'kill -9 $$']);
+        assert.equal(await killed.exitCode(), 137);
+      });
+
+      it('read to the end of their input', async () => {
+        const container = await start(way);
+        const command = await streams.exec(container, ['cat'], { stdin: true });
+        command.stdin!.write('hello ');
+        command.stdin!.end('world');
+        assert.equal(await textOf(command.stdout!), 'hello world');
+        assert.equal(await command.exitCode(), 0);
+      });
+
+      it('say why they cannot run', async () => {
+        const container = await start(way);
+        const missing = await (await streams.exec(container, ['nosuch'])).status();
+        assert.equal(missing.status, 'Failure');
+        assert.match(missing.message!, /nosuch.*not found/);
+        assert.equal((await (await streams.exec(container, ['/etc/passwd'])).status()).status, 'Failure');
+      });
+
+      it('have a terminal of the container, whose size follows', async () => {
+        const container = await start(way);
+        const script = 'tty; sleep 0.3; stty size; trap "stty size" WINCH; read x; read y; echo "got $y"';
+        const command = await streams.exec(container, ['sh', '-c', script], { tty: true, stdin: true });
+        command.resize(123, 45);
+        const text = textOf(command.stdout!);
+        await sleep(800);
+        command.resize(10, 20);
+        await sleep(300);
+        command.stdin!.write('a\nb\n');
+        const output = await text;
+        assert.match(output, /^\/dev\/pts\/0\r\n45 123\r\n/);
+        assert.match(output, /20 10\r\n/);
+        assert.match(output, /got b\r\n$/);
+        assert.equal(await command.exitCode(), 0);
+      });
+
+      it('hear what is typed at their terminal', async () => {
+        const container = await start(way);
+        const command = await streams.exec(container, ['sleep', '200'], { tty: true, stdin: true });
+        command.stdin!.write('\x03');
+        assert.equal(await textOf(command.stdout!), '^C');
+        assert.equal(await command.exitCode(), 130);
+      });
+
+      it('end with all that came from them when their caller leaves', async () => {
+        const container = await start(way);
+        const script = '(sleep 301 & exit 0); sleep 302 & sleep 303';
+        const command = await streams.exec(container, ['sh', '-c', script], { stdin: true });
+        await eventually('it runs', 5000, async () =>
+          (await others(container)).filter((line) => line.startsWith('sleep')).length === 3
+            ? true
+            : undefined,
+        );
+        command.client.destroy();
+        await eventually('nothing of it is left', 5000, async () =>
+          (await others(container)).length === 0 ? true : undefined,
+        );
+      });
+    });
+
+  it('give what their terminal holds, though they end first and the reader is slow', async () => {
+    const container = await start('crun');
+    const command = await streams.exec(container, ['seq', '1', '30000'], { tty: true });
+    let size = 0;
+    for await (const chunk of command.stdout as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      await sleep(2);
+    }
+    assert.equal(size, 198_894);
+  });
+
+  it('are waited for, not their children that hold the output', async () => {
+    const container = await start('crun');
+    const begun = performance.now();
+    const command = await streams.exec(container, ['sh', '-c', 'echo hi; sleep 304 & exit 3']);
+    assert.equal(await textOf(command.stdout!), 'hi\n');
+    assert.equal(await command.exitCode(), 3);
+    assert.ok(performance.now() - begun < 5000);
+    assert.ok((await others(container)).includes('sleep 304'), 'the child lives');
+    const chatty = 'while sleep 0.05; do echo still here; done';
+    const second = await streams.exec(container, ['sh', '-c', `(${chatty}) & echo begun`]);
+    assert.match(await textOf(second.stdout!), /^begun\n/);
+    await sleep(300);
+    assert.ok((await others(container)).some((line) => line.includes('sleep 0.05') || line.includes(chatty)));
+  });
+
+  it('wait while nobody reads what they write', async () => {
+    const container = await start('crun');
+    const command = await streams.exec(container, ['sh', '-c', 'yes & echo $! >/tmp/pid; wait'], {
+      stdin: true,
+    });
+    const written = async (): Promise<number> =>
+      Number(/wchar: (\d+)/.exec(await shell(suite.node, container, 'cat /proc/$(cat /tmp/pid)/io'))![1]);
+    command.stdout!.pause();
+    let before = -1;
+    await eventually('the writer stands still', 10_000, async () => {
+      const now = await written();
+      const still = now === before && now > 0;
+      before = now;
+      if (!still) await sleep(300);
+      return still ? true : undefined;
+    });
+    assert.ok(before < 64 * 1024 * 1024, `${before} bytes are on their way`);
+    command.client.destroy();
+  });
+
+  it('do not grow the daemon, however much they write', async () => {
+    const container = await start('crun');
+    const memory = (): number =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${suite.node.pid}/status`, 'utf8'))![1]) / 1024;
+    const before = memory();
+    let peak = 0;
+    const watching = setInterval(() => (peak = Math.max(peak, memory())), 20);
+    try {
+      const command = await streams.exec(container, ['sh', '-c', 'yes | head -c 500M; exit 5']);
+      let size = 0;
+      for await (const chunk of command.stdout as AsyncIterable<Buffer>) size += chunk.length;
+      assert.equal(size, 500 * 1024 * 1024);
+      assert.equal(await command.exitCode(), 5);
+    } finally {
+      clearInterval(watching);
+    }
+    assert.ok(peak - before < 64, `grew from ${before} to ${peak} MiB`);
+  });
+
+  it('end with their container', async () => {
+    for (const options of [{}, { tty: true, stdin: true }]) {
+      const container = await start('crun');
+      const command = await streams.exec(container, ['sleep', '305'], options);
+      await eventually('it runs', 5000, async () =>
+        (await others(container)).includes('sleep 305') ? true : undefined,
+      );
+      await suite.node.client.call('StopContainer', { containerId: container, timeout: 0 });
+      assert.equal(await command.exitCode(), 137);
+    }
+  });
+
+  it('are refused where nothing runs', async () => {
+    const { container } = await runPod(suite.node, 'ended', ['true']);
+    await waitForExit(suite.node, container);
+    await assert.rejects(streams.exec(container, ['true']), /exited/);
+    await suite.node.client.call('RemoveContainer', { containerId: container });
+    await assert.rejects(streams.exec(container, ['true']), { code: 'NOT_FOUND' });
+  });
+
+  it('are refused in a paused container, at the latest when they would begin', async () => {
+    const container = await start('crun');
+    const url = await streams.execUrl(container, ['true']);
+    const cgroup = /freezer:(.*)/.exec(readFileSync(`/proc/${initOf(container)}/cgroup`, 'utf8'))![1]!;
+    const freezer = `/sys/fs/cgroup/freezer${cgroup}/freezer.state`;
+    writeFileSync(freezer, 'FROZEN');
+    try {
+      const status = await (await RemoteCommand.connect(url)).status();
+      assert.equal(status.status, 'Failure');
+      assert.match(status.message!, /paused/);
+      await assert.rejects(
+        suite.node.client.call('ExecSync', { containerId: container, cmd: ['true'], timeout: 5 }),
+        { code: 'FAILED_PRECONDITION', message: /paused/ },
+      );
+    } finally {
+      writeFileSync(freezer, 'THAWED');
+    }
+  });
+
+  it('end when the daemon stops, which it does cleanly', async () => {
+    const { node } = suite;
+    const container = await start('crun');
+    const command = await streams.exec(container, ['sleep', '306'], { stdin: true });
+    const terminal = await streams.exec(container, ['sleep', '307'], { stdin: true, tty: true });
+    await eventually('both run', 5000, async () =>
+      (await others(container)).filter((line) => /^sleep 30[67]$/.test(line)).length === 2 ? true : undefined,
+    );
+    await node.restart();
+    await Promise.all([command.client.closed, terminal.client.closed]);
+    assert.deepEqual(await others(container), []);
+    const again = await streams.exec(container, ['echo', 'back']);
+    assert.equal((await bytesOf(again.stdout)).toString(), 'back\n');
+  });
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { createHash, type Hash } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import { eventually, runPod, shell } from '../pods.ts';
+import { NodeStreams, TRANSPORTS, type Transport } from '../streams.ts';
+import { useNode } from '../use-node.ts';
+import { webSocketForward } from '../web-socket-forward.ts';
+
+const GIB = 1024 ** 3;
+const FOREVER = ['sleep', '100000'];
+/** Of `seq 1 2000000`. */
+const SEQUENCE = { bytes: 14_888_896, sha256: '' };
+
+describe('streams lose nothing', function () {
+  this.timeout(300_000);
+  const suite = useNode();
+  let streams: NodeStreams;
+  before(() => {
+    streams = new NodeStreams(suite.node);
+    const hash = createHash('sha256');
+    for (let i = 1; i <= 2_000_000; i++) hash.update(`${i}\n`);
+    SEQUENCE.sha256 = hash.digest('hex');
+  });
+  after(() => streams[Symbol.asyncDispose]());
+
+  for (const transport of TRANSPORTS) {
+    it(`in a GiB through a command, over ${transport}`, async () => {
+      const { container } = await runPod(suite.node, 'gib', FOREVER);
+      const options = { stdin: true, stderr: false };
+      const command =
+        transport === 'SPDY'
+          ? await streams.exec(container, ['cat'], options)
+          : await streams.webSocketExec(container, ['cat'], options);
+      await throughAndBack(command.stdin!, command.stdout!, GIB);
+      assert.equal(await command.exitCode(), 0);
+    });
+
+    it(`in a GiB through a forwarded port, over ${transport}`, async () => {
+      const { sandbox, container } = await runPod(suite.node, 'port', [
+        'nc',
+        '-lk',
+        '-p',
+        '7200',
+        '-e',
+        'cat',
+      ]);
+      await eventually('it listens', 5000, async () =>
+        (await shell(suite.node, container, 'netstat -tln')).includes(':7200 ') ? true : undefined,
+      );
+      if (transport === 'SPDY') {
+        const client = await streams.forward(sandbox);
+        const { data } = client.open(7200);
+        await throughAndBack(data, data, GIB);
+        client.client.close();
+        return;
+      }
+      const forward = await webSocketForward(await streams.forwardUrl(sandbox, [7200]));
+      // This protocol cannot say that one direction is over.
+      await throughAndBack(forward, forward, GIB, { halfClose: false });
+      forward.destroy();
+    });
+  }
+
+  it('over a slow link, a hundred times', async () => {
+    const { container } = await runPod(suite.node, 'slow', FOREVER);
+    // A narrow and long link: the daemon has to hold the command back, over and over.
+    const link = ['tc', 'qdisc', 'replace', 'dev', 'lo', 'root', 'netem', 'delay', '2ms', 'rate', '400mbit'];
+    await suite.node.exec([...link, 'limit', '200']);
+    try {
+      const one = async (transport: Transport): Promise<void> => {
+        const command =
+          transport === 'SPDY'
+            ? await streams.exec(container, ['seq', '1', '2000000'])
+            : await streams.webSocketExec(container, ['seq', '1', '2000000']);
+        const { bytes, hash } = await digest(command.stdout!);
+        assert.deepEqual({ bytes, sha256: hash.digest('hex') }, SEQUENCE);
+        assert.equal(await command.exitCode(), 0);
+      };
+      for (let round = 0; round < 25; round++)
+        await Promise.all(TRANSPORTS.flatMap((transport) => [one(transport), one(transport)]));
+    } finally {
+      await suite.node.exec(['tc', 'qdisc', 'del', 'dev', 'lo', 'root']);
+    }
+  });
+});
+
+/** Writes `size` bytes that repeat late, and compares what comes back. */
+async function throughAndBack(
+  stdin: Writable,
+  stdout: Readable,
+  size: number,
+  { halfClose = true } = {},
+): Promise<void> {
+  const pattern = Buffer.alloc(1_000_003);
+  for (let i = 0; i < pattern.length; i++) pattern[i] = (i * 2_654_435_761) >>> 24;
+  const sent = createHash('sha256');
+  const receiving = digest(stdout, size);
+  for (let written = 0; written < size;) {
+    const start = written % pattern.length;
+    const chunk = pattern.subarray(
+      start,
+      Math.min(pattern.length, start + 128 * 1024, start + size - written),
+    );
+    sent.update(chunk);
+    written += chunk.length;
+    if (!stdin.write(chunk)) await new Promise((resolve) => stdin.once('drain', resolve));
+  }
+  if (halfClose) stdin.end();
+  const { bytes, hash } = await receiving;
+  assert.equal(bytes, size);
+  assert.equal(hash.digest('hex'), sent.digest('hex'));
+}
+
+/** Reads to the end, or until `size` bytes have come. */
+async function digest(stream: Readable, size = Infinity): Promise<{ bytes: number; hash: Hash }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (bytes >= size) break;
+  }
+  return { bytes, hash };
+}
