@@ -11,6 +11,7 @@ export type Transport = (typeof TRANSPORTS)[number];
 export class NodeStreams implements AsyncDisposable {
   readonly #node: TestNode;
   readonly #relays = new Map<number, Promise<Relay>>();
+  readonly #open: (() => void)[] = [];
 
   constructor(node: TestNode) {
     this.#node = node;
@@ -18,7 +19,7 @@ export class NodeStreams implements AsyncDisposable {
 
   /** Exec over SPDY; by default with stdout and stderr. */
   async exec(containerId: string, cmd: string[], options: CommandOptions = {}): Promise<RemoteCommand> {
-    return RemoteCommand.connect(await this.execUrl(containerId, cmd, options), options);
+    return this.#spdy(await this.execUrl(containerId, cmd, options), options);
   }
 
   async execUrl(containerId: string, cmd: string[], options: CommandOptions = {}): Promise<string> {
@@ -32,7 +33,7 @@ export class NodeStreams implements AsyncDisposable {
     cmd: string[],
     options: CommandOptions = {},
   ): Promise<WebSocketCommand> {
-    return WebSocketCommand.connect(await this.execUrl(containerId, cmd, options));
+    return this.#webSocket(await this.execUrl(containerId, cmd, options));
   }
 
   async attachUrl(containerId: string, options: CommandOptions = {}): Promise<string> {
@@ -42,11 +43,11 @@ export class NodeStreams implements AsyncDisposable {
 
   /** Attach over SPDY. */
   async attach(containerId: string, options: CommandOptions = {}): Promise<RemoteCommand> {
-    return RemoteCommand.connect(await this.attachUrl(containerId, options), options);
+    return this.#spdy(await this.attachUrl(containerId, options), options);
   }
 
   async webSocketAttach(containerId: string, options: CommandOptions = {}): Promise<WebSocketCommand> {
-    return WebSocketCommand.connect(await this.attachUrl(containerId, options));
+    return this.#webSocket(await this.attachUrl(containerId, options));
   }
 
   async forwardUrl(podSandboxId: string, port: number[] = []): Promise<string> {
@@ -56,7 +57,26 @@ export class NodeStreams implements AsyncDisposable {
 
   /** PortForward over SPDY. */
   async forward(podSandboxId: string): Promise<PortForwardClient> {
-    return PortForwardClient.connect(await this.forwardUrl(podSandboxId));
+    const session = await PortForwardClient.connect(await this.forwardUrl(podSandboxId));
+    this.#open.push(() => session.client.destroy());
+    return session;
+  }
+
+  /** Leaves all sessions that were opened. */
+  hangUp(): void {
+    for (const leave of this.#open.splice(0)) leave();
+  }
+
+  async #spdy(url: string, options: CommandOptions): Promise<RemoteCommand> {
+    const command = await RemoteCommand.connect(url, options);
+    this.#open.push(() => command.client.destroy());
+    return command;
+  }
+
+  async #webSocket(url: string): Promise<WebSocketCommand> {
+    const command = await WebSocketCommand.connect(url);
+    this.#open.push(() => command.socket.terminate());
+    return command;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,4 @@
 import { messageOf } from '../../ground/fault.ts';
-import { ErrnoError } from '../../native/errno.ts';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import type { ExecRequest } from '../streams.ts';
@@ -9,7 +8,7 @@ import { Joining } from './joining.ts';
 import { entryOrder } from './order.ts';
 import type { Refusal, StartedCommand } from './started-command.ts';
 import { EntryDoor } from './terminal-doors.ts';
-import { complain, wordsFor } from './trouble.ts';
+import { complain, wayWords, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
 
 /** Starts a command by joining the container; undefined when that cannot be done here. */
@@ -43,5 +42,5 @@ export function startByJoining(
 function refusalOf({ failure }: Joining, command: string): Refusal | undefined {
   if (failure === undefined) return undefined;
   if (failure.command) return { words: wordsFor(failure, command), way: false };
-  return { words: new ErrnoError(failure.what, failure.errno).message, way: true };
+  return { words: wayWords(failure), way: true };
 }

@@ -14,6 +14,11 @@ export function complain(parts: Parts, trouble: string): void {
   parts.log.warn({ trouble }, 'a command could not be taken into its container; the OCI runtime does it');
 }
 
+/** Why a container could not be entered. The entry may end without a word: killed with the container, for one. */
+export function wayWords({ what, errno }: EntryFailure): string {
+  return errno === 0 ? `could not ${what}: it ended without a word` : new ErrnoError(what, errno).message;
+}
+
 /** Why a command could not be executed, in the words of people. */
 export function wordsFor({ errno }: EntryFailure, command: string): string {
   const name = JSON.stringify(command);

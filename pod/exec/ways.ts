@@ -1,7 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../ground/fault.ts';
-import { ErrnoError } from '../../native/errno.ts';
 import { collect, run, type CollectOptions, type RunResult } from '../../native/run.ts';
 import type { Container } from '../container.ts';
 import { readLog } from '../oci-driver.ts';
@@ -11,7 +10,7 @@ import { Joining } from './joining.ts';
 import { killCommand } from './kill-command.ts';
 import { commandProcess, entryOrder } from './order.ts';
 import { commandTemplate } from './template.ts';
-import { complain, wordsFor } from './trouble.ts';
+import { complain, wayWords, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
 
 /** What became of a command. */
@@ -50,7 +49,7 @@ export async function byJoining(
   const failure = joining?.failure;
   if (failure === undefined || result.killed !== undefined) return { result, failure: undefined };
   if (failure.command) return { result, failure: wordsFor(failure, command[0]!) };
-  return giveUp(new ErrnoError(failure.what, failure.errno).message);
+  return giveUp(wayWords(failure));
 }
 
 /** Runs a command in a container by the OCI runtime's exec. */

@@ -20,11 +20,12 @@ describe('attaching to a container', function () {
   const suite = useNode();
   let streams: NodeStreams;
   before(() => (streams = new NodeStreams(suite.node)));
+  afterEach(() => streams.hangUp());
   after(() => streams[Symbol.asyncDispose]());
 
   /** Speaks, each time that somebody makes the file, until it says so. */
-  const SPEAKER = 'while :; do [ -e /tmp/go ] && rm /tmp/go && echo out && echo err >&2; sleep 0.05; done';
-  const speak = (container: string): Promise<string> => shell(suite.node, container, 'touch /tmp/go');
+  const SPEAKER = 'while :; do [ -e /go ] && rm /go && echo out && echo err >&2; sleep 0.05; done';
+  const speak = (container: string): Promise<string> => shell(suite.node, container, 'touch /go');
 
   it('gives output and errors, to all who are there', async () => {
     const { container } = await runPod(suite.node, 'speaker', ['sh', '-c', SPEAKER]);
@@ -40,7 +41,7 @@ describe('attaching to a container', function () {
   });
 
   it('ends with the container, after all of its output', async () => {
-    const script = 'while ! [ -e /tmp/go ]; do sleep 0.05; done; seq 1 200000; exit 4';
+    const script = 'while ! [ -e /go ]; do sleep 0.05; done; seq 1 200000; exit 4';
     const { container } = await runPod(suite.node, 'ends', ['sh', '-c', script]);
     const attached = await streams.attach(container);
     const output = bytesOf(attached.stdout);
@@ -127,7 +128,7 @@ describe('attaching to a container', function () {
   });
 
   it('drops a reader that stands still, and holds up neither the container nor its log', async () => {
-    const script = 'while ! [ -e /tmp/go ]; do sleep 0.05; done; seq 1 2000000; echo done; sleep 100000';
+    const script = 'while ! [ -e /go ]; do sleep 0.05; done; seq 1 2000000; echo done; sleep 100000';
     const { container, pod, config } = await runPod(suite.node, 'slow', ['sh', '-c', script]);
     const log = join(pod.logDirectory!, config.logPath!);
     const still = await streams.attach(container);

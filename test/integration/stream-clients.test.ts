@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Attach, Exec, KubeConfig, PortForward, type V1Status } from '@kubernetes/client-node';
 import { ApiServer } from '../api-server.ts';
 import { kubectl, kubectlProgram, type KubectlResult } from '../kubectl.ts';
-import { eventually, runPod, shell, type ContainerConfig } from '../pods.ts';
+import { podServer } from '../pod-server.ts';
+import { eventually, runPod, type ContainerConfig } from '../pods.ts';
 import { bytesOf } from '../remote-command.ts';
 import { useNode } from '../use-node.ts';
 
@@ -101,8 +102,8 @@ describe("other people's clients", function () {
     });
 
     it('forwards a port', async () => {
-      const { container } = await start('forwarded', ['nc', '-lk', '-p', '7100', '-e', 'cat']);
-      await listening(container, 7100);
+      const { sandbox } = await start('forwarded', FOREVER);
+      await using _server = await podServer(suite.node, sandbox, 7100);
       const out = new Collector();
       const stdin = new PassThrough();
       const forward = new PortForward(config(), false);
@@ -170,8 +171,8 @@ describe("other people's clients", function () {
       });
 
       it('forwards ports, also after a refused connection', async () => {
-        const { container } = await start('ports', ['nc', '-lk', '-p', '7101', '-e', 'cat']);
-        await listening(container, 7101);
+        const { sandbox } = await start('ports', FOREVER);
+        await using _server = await podServer(suite.node, sandbox, 7101);
         const local = await freePort();
         const dead = await freePort();
         const child = kubectl(api.url, ['port-forward', 'ports', `${local}:7101`, `${dead}:7999`], env);
@@ -201,12 +202,6 @@ describe("other people's clients", function () {
         }
       });
     });
-
-  async function listening(container: string, port: number): Promise<void> {
-    await eventually('it listens', 5000, async () =>
-      (await shell(suite.node, container, 'netstat -tln')).includes(`:${port} `) ? true : undefined,
-    );
-  }
 });
 
 class Collector extends Writable {

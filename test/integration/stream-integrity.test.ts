@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, type Hash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
-import { eventually, runPod, shell } from '../pods.ts';
+import { podServer } from '../pod-server.ts';
+import { runPod } from '../pods.ts';
 import { NodeStreams, TRANSPORTS, type Transport } from '../streams.ts';
 import { useNode } from '../use-node.ts';
 import { webSocketForward } from '../web-socket-forward.ts';
@@ -21,6 +22,7 @@ describe('streams lose nothing', function () {
     for (let i = 1; i <= 2_000_000; i++) hash.update(`${i}\n`);
     SEQUENCE.sha256 = hash.digest('hex');
   });
+  afterEach(() => streams.hangUp());
   after(() => streams[Symbol.asyncDispose]());
 
   for (const transport of TRANSPORTS) {
@@ -36,17 +38,8 @@ describe('streams lose nothing', function () {
     });
 
     it(`in a GiB through a forwarded port, over ${transport}`, async () => {
-      const { sandbox, container } = await runPod(suite.node, 'port', [
-        'nc',
-        '-lk',
-        '-p',
-        '7200',
-        '-e',
-        'cat',
-      ]);
-      await eventually('it listens', 5000, async () =>
-        (await shell(suite.node, container, 'netstat -tln')).includes(':7200 ') ? true : undefined,
-      );
+      const { sandbox } = await runPod(suite.node, 'port', FOREVER);
+      await using _server = await podServer(suite.node, sandbox, 7200);
       if (transport === 'SPDY') {
         const client = await streams.forward(sandbox);
         const { data } = client.open(7200);
