@@ -5,6 +5,8 @@ import type { CommandStatus } from './remote-command.ts';
 /** The first byte of each message (v4.channel.k8s.io), and of v5 the message that ends a channel. */
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
+const PIECE = 32 * 1024;
+
 export const WEB_SOCKET_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 
 /** Exec or attach over a WebSocket, as kubectl and client-node speak it. */
@@ -22,8 +24,14 @@ export class WebSocketCommand {
     this.stdout = output();
     this.stderr = output();
     this.stdin = new Writable({
-      write: (chunk: Buffer, _encoding, done) =>
-        socket.send(Buffer.concat([Buffer.of(CHANNEL.stdin), chunk]), () => done()),
+      write: (chunk: Buffer, _encoding, done) => {
+        // No message is large: as kubectl's, whose pieces have 32 KiB.
+        for (let at = 0; at < chunk.length; at += PIECE) {
+          const last = at + PIECE >= chunk.length;
+          const piece = Buffer.concat([Buffer.of(CHANNEL.stdin), chunk.subarray(at, at + PIECE)]);
+          socket.send(piece, () => (last ? done() : undefined));
+        }
+      },
       final: (done) => {
         if (socket.protocol.startsWith('v5')) socket.send(Buffer.of(CHANNEL.close, CHANNEL.stdin));
         done();

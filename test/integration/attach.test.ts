@@ -12,16 +12,11 @@ import {
   wholeLines,
 } from '../pods.ts';
 import { bytesOf, textOf } from '../remote-command.ts';
-import { NodeStreams } from '../streams.ts';
-import { useNode } from '../use-node.ts';
+import { useStreams } from '../use-streams.ts';
 
 describe('attaching to a container', function () {
   this.timeout(60_000);
-  const suite = useNode();
-  let streams: NodeStreams;
-  before(() => (streams = new NodeStreams(suite.node)));
-  afterEach(() => streams.hangUp());
-  after(() => streams[Symbol.asyncDispose]());
+  const suite = useStreams();
 
   /** Speaks, each time that somebody makes the file, until it says so. */
   const SPEAKER = 'while :; do [ -e /go ] && rm /go && echo out && echo err >&2; sleep 0.05; done';
@@ -29,7 +24,7 @@ describe('attaching to a container', function () {
 
   it('gives output and errors, to all who are there', async () => {
     const { container } = await runPod(suite.node, 'speaker', ['sh', '-c', SPEAKER]);
-    const all = await Promise.all(Array.from({ length: 5 }, () => streams.attach(container)));
+    const all = await Promise.all(Array.from({ length: 5 }, () => suite.streams.attach(container)));
     await sleep(100);
     await speak(container);
     for (const one of all) {
@@ -43,7 +38,7 @@ describe('attaching to a container', function () {
   it('ends with the container, after all of its output', async () => {
     const script = 'while ! [ -e /go ]; do sleep 0.05; done; seq 1 200000; exit 4';
     const { container } = await runPod(suite.node, 'ends', ['sh', '-c', script]);
-    const attached = await streams.attach(container);
+    const attached = await suite.streams.attach(container);
     const output = bytesOf(attached.stdout);
     await sleep(100);
     await speak(container);
@@ -56,7 +51,7 @@ describe('attaching to a container', function () {
   it('leaves the input open for the next one, unless the container said once', async () => {
     const keep = await runPod(suite.node, 'keep', ['cat'], { container: { stdin: true } });
     for (const line of ['one\n', 'two\n']) {
-      const attached = await streams.attach(keep.container, { stdin: true });
+      const attached = await suite.streams.attach(keep.container, { stdin: true });
       attached.stdin!.write(line);
       assert.equal(await nextText(attached.stdout!), line);
       attached.stdin!.end();
@@ -68,10 +63,10 @@ describe('attaching to a container', function () {
 
     const once = await runPod(suite.node, 'once', ['cat'], { container: { stdin: true, stdinOnce: true } });
     // One who only looks is not the first.
-    const looker = await streams.attach(once.container);
+    const looker = await suite.streams.attach(once.container);
     await sleep(100);
     looker.client.destroy();
-    const first = await streams.attach(once.container, { stdin: true });
+    const first = await suite.streams.attach(once.container, { stdin: true });
     first.stdin!.write('last words');
     first.stdin!.end();
     assert.equal(await textOf(first.stdout!), 'last words');
@@ -80,7 +75,7 @@ describe('attaching to a container', function () {
 
   it('closes the input when the first one leaves without a word', async () => {
     const once = await runPod(suite.node, 'leaves', ['cat'], { container: { stdin: true, stdinOnce: true } });
-    const first = await streams.attach(once.container, { stdin: true });
+    const first = await suite.streams.attach(once.container, { stdin: true });
     first.stdin!.write('x\n');
     assert.equal(await nextText(first.stdout!), 'x\n');
     first.client.destroy();
@@ -91,7 +86,7 @@ describe('attaching to a container', function () {
     const { container } = await runPod(suite.node, 'much', ['sh', '-c', 'wc -c; sleep 0.2'], {
       container: { stdin: true, stdinOnce: true },
     });
-    const attached = await streams.attach(container, { stdin: true });
+    const attached = await suite.streams.attach(container, { stdin: true });
     for (let i = 0; i < 640; i++)
       if (!attached.stdin!.write(Buffer.alloc(65_536, i)))
         await new Promise((resolve) => attached.stdin!.once('drain', resolve));
@@ -103,7 +98,7 @@ describe('attaching to a container', function () {
     const { container } = await runPod(suite.node, 'terminal', ['sh'], {
       container: { stdin: true, tty: true },
     });
-    const attached = await streams.attach(container, { stdin: true, tty: true });
+    const attached = await suite.streams.attach(container, { stdin: true, tty: true });
     attached.resize(100, 30);
     await sleep(200);
     attached.stdin!.write('stty size; tty; exit 4\n');
@@ -113,7 +108,7 @@ describe('attaching to a container', function () {
 
   it('works for a container without input', async () => {
     const { container } = await runPod(suite.node, 'deaf', ['sh', '-c', SPEAKER]);
-    const attached = await streams.attach(container, { stdin: true });
+    const attached = await suite.streams.attach(container, { stdin: true });
     attached.stdin!.write('nobody reads this');
     await sleep(100);
     await speak(container);
@@ -124,16 +119,16 @@ describe('attaching to a container', function () {
   it('is refused where nothing runs', async () => {
     const { container } = await runPod(suite.node, 'ended', ['true']);
     await waitForExit(suite.node, container);
-    await assert.rejects(streams.attach(container), /exited|not running/);
+    await assert.rejects(suite.streams.attach(container), /exited|not running/);
   });
 
   it('drops a reader that stands still, and holds up neither the container nor its log', async () => {
     const script = 'while ! [ -e /go ]; do sleep 0.05; done; seq 1 2000000; echo done; sleep 100000';
     const { container, pod, config } = await runPod(suite.node, 'slow', ['sh', '-c', script]);
     const log = join(pod.logDirectory!, config.logPath!);
-    const still = await streams.attach(container);
+    const still = await suite.streams.attach(container);
     still.stdout!.pause();
-    const quick = await streams.attach(container);
+    const quick = await suite.streams.attach(container);
     const seen = sizeUntil(quick.stdout!, 'done\n');
     await sleep(100);
     await speak(container);
@@ -153,13 +148,13 @@ describe('attaching to a container', function () {
   it('works again after the daemon was killed or stopped', async () => {
     const { node } = suite;
     const { container } = await runPod(node, 'again', ['cat'], { container: { stdin: true } });
-    const first = await streams.attach(container, { stdin: true });
+    const first = await suite.streams.attach(container, { stdin: true });
     first.stdin!.write('first\n');
     assert.equal(await nextText(first.stdout!), 'first\n');
     for (const end of ['kill9', 'stop'] as const) {
       await node[end]();
       await node.start();
-      const attached = await streams.attach(container, { stdin: true });
+      const attached = await suite.streams.attach(container, { stdin: true });
       await sleep(100);
       attached.stdin!.write(`after ${end}\n`);
       assert.equal(await nextText(attached.stdout!), `after ${end}\n`);

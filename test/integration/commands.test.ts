@@ -4,8 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { initOf } from '../container-process.ts';
 import { eventually, runPod, shell, waitForExit } from '../pods.ts';
 import { bytesOf, RemoteCommand, textOf } from '../remote-command.ts';
-import { NodeStreams } from '../streams.ts';
-import { useNode } from '../use-node.ts';
+import { useStreams } from '../use-streams.ts';
 
 const FOREVER = ['sleep', '100000'];
 /** The ways into a container, by handler: joining it in process, and the runtimes' own exec. */
@@ -13,17 +12,13 @@ const WAYS = ['crun', 'runc', 'crun-oci', 'runc-oci'] as const;
 
 describe('commands with streams', function () {
   this.timeout(60_000);
-  const suite = useNode({
+  const suite = useStreams({
     config: {
       runtime: {
         handlers: { 'crun-oci': { path: 'crun', exec: 'oci' }, 'runc-oci': { path: 'runc', exec: 'oci' } },
       },
     },
   });
-  let streams: NodeStreams;
-  before(() => (streams = new NodeStreams(suite.node)));
-  afterEach(() => streams.hangUp());
-  after(() => streams[Symbol.asyncDispose]());
 
   const start = async (handler: string, command = FOREVER): Promise<string> =>
     (await runPod(suite.node, 'commands', command, { handler })).container;
@@ -41,20 +36,20 @@ describe('commands with streams', function () {
     describe(`in a pod of the handler ${way}`, () => {
       it('have output, errors and an exit code', async () => {
         const container = await start(way);
-        const command = await streams.exec(container, ['sh', '-c', 'echo out; echo err >&2; exit 7']);
+        const command = await suite.streams.exec(container, ['sh', '-c', 'echo out; echo err >&2; exit 7']);
         const [stdout, stderr, code] = await Promise.all([
           textOf(command.stdout!),
           textOf(command.stderr!),
           command.exitCode(),
         ]);
         assert.deepEqual([stdout, stderr, code], ['out\n', 'err\n', 7]);
-        const killed = await streams.exec(container, ['sh', '-c', 'kill -9 $$']);
+        const killed = await suite.streams.exec(container, ['sh', '-c', 'kill -9 $$']);
         assert.equal(await killed.exitCode(), 137);
       });
 
       it('read to the end of their input', async () => {
         const container = await start(way);
-        const command = await streams.exec(container, ['cat'], { stdin: true });
+        const command = await suite.streams.exec(container, ['cat'], { stdin: true });
         command.stdin!.write('hello ');
         command.stdin!.end('world');
         assert.equal(await textOf(command.stdout!), 'hello world');
@@ -63,17 +58,20 @@ describe('commands with streams', function () {
 
       it('say why they cannot run', async () => {
         const container = await start(way);
-        const missing = await (await streams.exec(container, ['nosuch'])).status();
+        const missing = await (await suite.streams.exec(container, ['nosuch'])).status();
         assert.equal(missing.status, 'Failure');
         assert.match(missing.message!, /nosuch.*not found/);
-        assert.equal((await (await streams.exec(container, ['/etc/passwd'])).status()).status, 'Failure');
+        assert.equal(
+          (await (await suite.streams.exec(container, ['/etc/passwd'])).status()).status,
+          'Failure',
+        );
       });
 
       it('have a terminal of the container, whose size follows', async () => {
         const container = await start(way);
         const script =
           'tty; sleep 0.3; stty size; trap "stty size" WINCH; until [ "$x" = b ]; do read x; done; echo "got $x"';
-        const command = await streams.exec(container, ['sh', '-c', script], { tty: true, stdin: true });
+        const command = await suite.streams.exec(container, ['sh', '-c', script], { tty: true, stdin: true });
         command.resize(123, 45);
         const text = textOf(command.stdout!);
         await sleep(800);
@@ -89,7 +87,7 @@ describe('commands with streams', function () {
 
       it('hear what is typed at their terminal', async () => {
         const container = await start(way);
-        const command = await streams.exec(container, ['sleep', '200'], { tty: true, stdin: true });
+        const command = await suite.streams.exec(container, ['sleep', '200'], { tty: true, stdin: true });
         command.stdin!.write('\x03');
         assert.equal(await textOf(command.stdout!), '^C');
         assert.equal(await command.exitCode(), 130);
@@ -98,14 +96,14 @@ describe('commands with streams', function () {
       it('end with all that came from them when their caller leaves', async () => {
         const container = await start(way);
         const script = '(sleep 301 & exit 0); sleep 302 & sleep 303';
-        const command = await streams.exec(container, ['sh', '-c', script], { stdin: true });
-        await eventually('it runs', 5000, async () =>
+        const command = await suite.streams.exec(container, ['sh', '-c', script], { stdin: true });
+        await eventually('it runs', 20_000, async () =>
           (await others(container)).filter((line) => line.startsWith('sleep')).length === 3
             ? true
             : undefined,
         );
         command.client.destroy();
-        await eventually('nothing of it is left', 5000, async () =>
+        await eventually('nothing of it is left', 20_000, async () =>
           (await others(container)).length === 0 ? true : undefined,
         );
       });
@@ -113,7 +111,7 @@ describe('commands with streams', function () {
 
   it('give what their terminal holds, though they end first and the reader is slow', async () => {
     const container = await start('crun');
-    const command = await streams.exec(container, ['seq', '1', '30000'], { tty: true });
+    const command = await suite.streams.exec(container, ['seq', '1', '30000'], { tty: true });
     let size = 0;
     for await (const chunk of command.stdout as AsyncIterable<Buffer>) {
       size += chunk.length;
@@ -125,13 +123,13 @@ describe('commands with streams', function () {
   it('are waited for, not their children that hold the output', async () => {
     const container = await start('crun');
     const begun = performance.now();
-    const command = await streams.exec(container, ['sh', '-c', 'echo hi; sleep 304 & exit 3']);
+    const command = await suite.streams.exec(container, ['sh', '-c', 'echo hi; sleep 304 & exit 3']);
     assert.equal(await textOf(command.stdout!), 'hi\n');
     assert.equal(await command.exitCode(), 3);
     assert.ok(performance.now() - begun < 5000);
     assert.ok((await others(container)).includes('sleep 304'), 'the child lives');
     const chatty = 'while sleep 0.05; do echo still here; done';
-    const second = await streams.exec(container, ['sh', '-c', `(${chatty}) & echo begun`]);
+    const second = await suite.streams.exec(container, ['sh', '-c', `(${chatty}) & echo begun`]);
     assert.match(await textOf(second.stdout!), /^begun\n/);
     await sleep(300);
     assert.ok((await others(container)).some((line) => line.includes('sleep 0.05') || line.includes(chatty)));
@@ -139,7 +137,7 @@ describe('commands with streams', function () {
 
   it('wait while nobody reads what they write', async () => {
     const container = await start('crun');
-    const command = await streams.exec(container, ['sh', '-c', 'yes & echo $! >/pid; wait'], {
+    const command = await suite.streams.exec(container, ['sh', '-c', 'yes & echo $! >/pid; wait'], {
       stdin: true,
     });
     const written = async (): Promise<number> => {
@@ -167,7 +165,7 @@ describe('commands with streams', function () {
     let peak = 0;
     const watching = setInterval(() => (peak = Math.max(peak, memory())), 20);
     try {
-      const command = await streams.exec(container, ['sh', '-c', 'yes | head -c 524288000; exit 5']);
+      const command = await suite.streams.exec(container, ['sh', '-c', 'yes | head -c 524288000; exit 5']);
       let size = 0;
       for await (const chunk of command.stdout as AsyncIterable<Buffer>) size += chunk.length;
       assert.equal(size, 524_288_000);
@@ -181,8 +179,8 @@ describe('commands with streams', function () {
   it('end with their container', async () => {
     for (const options of [{}, { tty: true, stdin: true }]) {
       const container = await start('crun');
-      const command = await streams.exec(container, ['sleep', '305'], options);
-      await eventually('it runs', 5000, async () =>
+      const command = await suite.streams.exec(container, ['sleep', '305'], options);
+      await eventually('it runs', 20_000, async () =>
         (await others(container)).includes('sleep 305') ? true : undefined,
       );
       await suite.node.client.call('StopContainer', { containerId: container, timeout: 0 });
@@ -193,14 +191,14 @@ describe('commands with streams', function () {
   it('are refused where nothing runs', async () => {
     const { container } = await runPod(suite.node, 'ended', ['true']);
     await waitForExit(suite.node, container);
-    await assert.rejects(streams.exec(container, ['true']), /exited/);
+    await assert.rejects(suite.streams.exec(container, ['true']), /exited/);
     await suite.node.client.call('RemoveContainer', { containerId: container });
-    await assert.rejects(streams.exec(container, ['true']), { code: 'NOT_FOUND' });
+    await assert.rejects(suite.streams.exec(container, ['true']), { code: 'NOT_FOUND' });
   });
 
   it('are refused in a paused container, at the latest when they would begin', async () => {
     const container = await start('crun');
-    const url = await streams.execUrl(container, ['true']);
+    const url = await suite.streams.execUrl(container, ['true']);
     const cgroup = /freezer:(.*)/.exec(readFileSync(`/proc/${initOf(container)}/cgroup`, 'utf8'))![1]!;
     const freezer = `/sys/fs/cgroup/freezer${cgroup}/freezer.state`;
     writeFileSync(freezer, 'FROZEN');
@@ -222,8 +220,8 @@ describe('commands with streams', function () {
   it('end when the daemon stops, which it does cleanly', async () => {
     const { node } = suite;
     const container = await start('crun');
-    const command = await streams.exec(container, ['sleep', '306'], { stdin: true });
-    const terminal = await streams.exec(container, ['sleep', '307'], { stdin: true, tty: true });
+    const command = await suite.streams.exec(container, ['sleep', '306'], { stdin: true });
+    const terminal = await suite.streams.exec(container, ['sleep', '307'], { stdin: true, tty: true });
     await eventually('both run', 5000, async () =>
       (await others(container)).filter((line) => /^sleep 30[67]$/.test(line)).length === 2 ? true : undefined,
     );
@@ -232,7 +230,7 @@ describe('commands with streams', function () {
     await eventually('nothing of them is left', 5000, async () =>
       (await others(container)).length === 0 ? true : undefined,
     );
-    const again = await streams.exec(container, ['echo', 'back']);
+    const again = await suite.streams.exec(container, ['echo', 'back']);
     assert.equal((await bytesOf(again.stdout)).toString(), 'back\n');
   });
 });

@@ -197,7 +197,7 @@ describe('ExecSync', function () {
 
       it('leaves no zombie in 100 commands that leave grandchildren, ended in time or not', async () => {
         const container = await start('zombies', handler);
-        const pids = /pids:(.*)/.exec(readFileSync(`/proc/${await initOf(container)}/cgroup`, 'utf8'))![1]!;
+        const pids = /pids:(.*)/.exec(readFileSync(`/proc/${initOf(container)}/cgroup`, 'utf8'))![1]!;
         const current = (): number => Number(readFileSync(`/sys/fs/cgroup/pids${pids}/pids.current`, 'utf8'));
         for (let round = 0; round < 5; round++) {
           await Promise.all([

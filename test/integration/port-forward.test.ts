@@ -4,16 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { podServer } from '../pod-server.ts';
 import { podConfig, runSandbox, type PodConfig } from '../pods.ts';
 import { bytesOf } from '../remote-command.ts';
-import { NodeStreams } from '../streams.ts';
-import { useNode } from '../use-node.ts';
+import { useStreams } from '../use-streams.ts';
 
 describe('forwarded ports', function () {
   this.timeout(60_000);
-  const suite = useNode();
-  let streams: NodeStreams;
-  before(() => (streams = new NodeStreams(suite.node)));
-  afterEach(() => streams.hangUp());
-  after(() => streams[Symbol.asyncDispose]());
+  const suite = useStreams();
 
   const sandbox = (name: string, change?: (pod: PodConfig) => void): Promise<string> => {
     const pod = podConfig(suite.node, name);
@@ -24,7 +19,7 @@ describe('forwarded ports', function () {
   it('carry bytes both ways, each direction ending on its own', async () => {
     const pod = await sandbox('ways');
     await using _server = await podServer(suite.node, pod, 7000);
-    const client = await streams.forward(pod);
+    const client = await suite.streams.forward(pod);
     const { data, errorText } = client.open(7000);
     data.end('half a word');
     assert.equal((await bytesOf(data)).toString(), 'half a word');
@@ -34,7 +29,7 @@ describe('forwarded ports', function () {
   it('are many at once', async () => {
     const pod = await sandbox('many');
     await using _server = await podServer(suite.node, pod, 7001);
-    const client = await streams.forward(pod);
+    const client = await suite.streams.forward(pod);
     const answers = await Promise.all(
       Array.from({ length: 100 }, async (_, i) => {
         const { data } = client.open(7001);
@@ -49,7 +44,7 @@ describe('forwarded ports', function () {
   it('reach IPv6 where nothing listens on IPv4', async () => {
     const pod = await sandbox('six');
     await using _server = await podServer(suite.node, pod, 7002, { address: '::1' });
-    const { data } = (await streams.forward(pod)).open(7002);
+    const { data } = (await suite.streams.forward(pod)).open(7002);
     data.end('six');
     assert.equal((await bytesOf(data)).toString(), 'six');
   });
@@ -57,7 +52,7 @@ describe('forwarded ports', function () {
   it('lose one pair of streams when one is refused, and keep the others', async () => {
     const pod = await sandbox('refused');
     await using _server = await podServer(suite.node, pod, 7003);
-    const client = await streams.forward(pod);
+    const client = await suite.streams.forward(pod);
     const good = client.open(7003);
     good.data.write('before ');
     const refused = client.open(7999);
@@ -76,7 +71,7 @@ describe('forwarded ports', function () {
     const pod = await sandbox('resets');
     await using _echo = await podServer(suite.node, pod, 7004);
     await using _server = await podServer(suite.node, pod, 7005, { kind: 'reset' });
-    const client = await streams.forward(pod);
+    const client = await suite.streams.forward(pod);
     for (let i = 0; i < 5; i++) {
       const { data } = client.open(7005);
       data.write('x');
@@ -92,7 +87,7 @@ describe('forwarded ports', function () {
       config.linux!.securityContext!.namespaceOptions = { network: 2, pid: 1, ipc: 0 };
     });
     await using _server = await podServer(suite.node, undefined, 7006);
-    const { data } = (await streams.forward(pod)).open(7006);
+    const { data } = (await suite.streams.forward(pod)).open(7006);
     data.end('node');
     assert.equal((await bytesOf(data)).toString(), 'node');
   });
@@ -100,7 +95,7 @@ describe('forwarded ports', function () {
   it('carry much without a lost byte, though the reader is slow', async () => {
     const pod = await sandbox('much');
     await using _server = await podServer(suite.node, pod, 7007);
-    const { data } = (await streams.forward(pod)).open(7007);
+    const { data } = (await suite.streams.forward(pod)).open(7007);
     const [sent, received] = [createHash('sha256'), createHash('sha256')];
     const writing = (async () => {
       for (let i = 0; i < 400; i++) {
@@ -122,7 +117,7 @@ describe('forwarded ports', function () {
   it('are refused for a pod that is gone', async () => {
     const pod = await sandbox('gone');
     await suite.node.client.call('StopPodSandbox', { podSandboxId: pod });
-    await assert.rejects(streams.forward(pod), /not ready/);
-    await assert.rejects(streams.forward('0'.repeat(64)), { code: 'NOT_FOUND' });
+    await assert.rejects(suite.streams.forward(pod), /not ready/);
+    await assert.rejects(suite.streams.forward('0'.repeat(64)), { code: 'NOT_FOUND' });
   });
 });

@@ -9,14 +9,14 @@ import { kubectl, kubectlProgram, type KubectlResult } from '../kubectl.ts';
 import { podServer } from '../pod-server.ts';
 import { eventually, runPod, type ContainerConfig } from '../pods.ts';
 import { bytesOf } from '../remote-command.ts';
-import { useNode } from '../use-node.ts';
+import { useStreams } from '../use-streams.ts';
 
 const FOREVER = ['sleep', '100000'];
 const SPDY = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' };
 
 describe("other people's clients", function () {
   this.timeout(90_000);
-  const suite = useNode();
+  const suite = useStreams();
   let api: ApiServer;
   before(async () => {
     kubectlProgram();

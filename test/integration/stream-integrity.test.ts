@@ -3,8 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { podServer } from '../pod-server.ts';
 import { runPod } from '../pods.ts';
-import { NodeStreams, TRANSPORTS, type Transport } from '../streams.ts';
-import { useNode } from '../use-node.ts';
+import { TRANSPORTS, type Transport } from '../streams.ts';
+import { useStreams } from '../use-streams.ts';
 import { webSocketForward } from '../web-socket-forward.ts';
 
 const GIB = 1024 ** 3;
@@ -14,16 +14,12 @@ const SEQUENCE = { bytes: 14_888_896, sha256: '' };
 
 describe('streams lose nothing', function () {
   this.timeout(300_000);
-  const suite = useNode();
-  let streams: NodeStreams;
+  const suite = useStreams();
   before(() => {
-    streams = new NodeStreams(suite.node);
     const hash = createHash('sha256');
     for (let i = 1; i <= 2_000_000; i++) hash.update(`${i}\n`);
     SEQUENCE.sha256 = hash.digest('hex');
   });
-  afterEach(() => streams.hangUp());
-  after(() => streams[Symbol.asyncDispose]());
 
   for (const transport of TRANSPORTS) {
     it(`in a GiB through a command, over ${transport}`, async () => {
@@ -31,8 +27,8 @@ describe('streams lose nothing', function () {
       const options = { stdin: true, stderr: false };
       const command =
         transport === 'SPDY'
-          ? await streams.exec(container, ['cat'], options)
-          : await streams.webSocketExec(container, ['cat'], options);
+          ? await suite.streams.exec(container, ['cat'], options)
+          : await suite.streams.webSocketExec(container, ['cat'], options);
       await throughAndBack(command.stdin!, command.stdout!, GIB);
       assert.equal(await command.exitCode(), 0);
     });
@@ -41,13 +37,13 @@ describe('streams lose nothing', function () {
       const { sandbox } = await runPod(suite.node, 'port', FOREVER);
       await using _server = await podServer(suite.node, sandbox, 7200);
       if (transport === 'SPDY') {
-        const client = await streams.forward(sandbox);
+        const client = await suite.streams.forward(sandbox);
         const { data } = client.open(7200);
         await throughAndBack(data, data, GIB);
         client.client.close();
         return;
       }
-      const forward = await webSocketForward(await streams.forwardUrl(sandbox, [7200]));
+      const forward = await webSocketForward(await suite.streams.forwardUrl(sandbox, [7200]));
       // This protocol cannot say that one direction is over.
       await throughAndBack(forward, forward, GIB, { halfClose: false });
       forward.destroy();
@@ -63,8 +59,8 @@ describe('streams lose nothing', function () {
       const one = async (transport: Transport): Promise<void> => {
         const command =
           transport === 'SPDY'
-            ? await streams.exec(container, ['seq', '1', '2000000'])
-            : await streams.webSocketExec(container, ['seq', '1', '2000000']);
+            ? await suite.streams.exec(container, ['seq', '1', '2000000'])
+            : await suite.streams.webSocketExec(container, ['seq', '1', '2000000']);
         const { bytes, hash } = await digest(command.stdout!);
         assert.deepEqual({ bytes, sha256: hash.digest('hex') }, SEQUENCE);
         assert.equal(await command.exitCode(), 0);

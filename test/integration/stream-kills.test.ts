@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { podServer } from '../pod-server.ts';
 import { eventually, runPod, shell } from '../pods.ts';
-import { NodeStreams, TRANSPORTS, type Transport } from '../streams.ts';
-import { useNode } from '../use-node.ts';
+import { TRANSPORTS, type Transport } from '../streams.ts';
+import { useStreams } from '../use-streams.ts';
 import { webSocketForward } from '../web-socket-forward.ts';
 
 const SESSIONS = 1000;
@@ -16,12 +16,7 @@ const FOREVER = ['sleep', '100000'];
  */
 describe('sessions that end at any moment', function () {
   this.timeout(240_000);
-  const suite = useNode();
-  let streams: NodeStreams;
-  before(() => (streams = new NodeStreams(suite.node)));
-  afterEach(async () => {
-    await streams[Symbol.asyncDispose]();
-  });
+  const suite = useStreams();
 
   /** Ends by itself, because its peer goes, or because what it is connected to goes. */
   const endings = ['itself', 'client', 'server'] as const;
@@ -59,7 +54,7 @@ describe('sessions that end at any moment', function () {
         const killer = ending === 'server' ? `(sleep 0.0$((RANDOM%5)); kill -9 $$) & ` : '';
         const command = ['sh', '-c', `${killer}${script}`];
         if (transport === 'SPDY') {
-          const session = await streams.exec(container, command, options);
+          const session = await suite.streams.exec(container, command, options);
           for (const stream of [session.stdout, session.stderr]) stream?.resume();
           if (ending === 'client') {
             await soon();
@@ -68,7 +63,7 @@ describe('sessions that end at any moment', function () {
           session.client.destroy();
           await session.client.closed;
         } else {
-          const session = await streams.webSocketExec(container, command, options);
+          const session = await suite.streams.webSocketExec(container, command, options);
           for (const stream of [session.stdout, session.stderr]) stream.resume();
           if (ending === 'client') await soon();
           else await session.errorText;
@@ -90,8 +85,8 @@ describe('sessions that end at any moment', function () {
     await many(async (i, transport) => {
       const session =
         transport === 'SPDY'
-          ? await streams.attach(container, { stdin: i % 3 === 0 })
-          : await streams.webSocketAttach(container, { stdin: i % 3 === 0 });
+          ? await suite.streams.attach(container, { stdin: i % 3 === 0 })
+          : await suite.streams.webSocketAttach(container, { stdin: i % 3 === 0 });
       session.stdout!.resume();
       await soon();
       if ('client' in session) {
@@ -100,7 +95,7 @@ describe('sessions that end at any moment', function () {
       } else session.socket.terminate();
     });
     // All that is left ends from the other side.
-    const last = await Promise.all(Array.from({ length: 50 }, () => streams.attach(container)));
+    const last = await Promise.all(Array.from({ length: 50 }, () => suite.streams.attach(container)));
     for (const { stdout, stderr } of last) {
       stdout!.resume();
       stderr!.resume();
@@ -123,7 +118,7 @@ describe('sessions that end at any moment', function () {
       // Now and then nobody is there.
       const port = i % 7 === 0 ? 7999 : 7300 + (i % 2);
       if (transport === 'WebSocket') {
-        const forward = await webSocketForward(await streams.forwardUrl(sandbox, [port]));
+        const forward = await webSocketForward(await suite.streams.forwardUrl(sandbox, [port]));
         forward.on('error', () => {});
         forward.resume();
         forward.write('x');
@@ -131,7 +126,7 @@ describe('sessions that end at any moment', function () {
         forward.destroy();
         return;
       }
-      const session = await streams.forward(sandbox);
+      const session = await suite.streams.forward(sandbox);
       const connections = Array.from({ length: 3 }, () => session.open(port));
       for (const { data } of connections) {
         data.resume();
