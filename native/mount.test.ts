@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { isErrno } from './errno.ts';
+import { O, openPath, OwnedFd } from './fd.ts';
 import { bindMount, makeShared, mountOverlay, mounts, syncfs, umount, MS, mount } from './mount.ts';
 import { parseMountInfo } from './mountinfo.ts';
-import { mountByData, type OverlayOptions } from './overlay.ts';
+import { mountByData, mountOnView, type OverlayOptions } from './overlay.ts';
+import { spawn } from './spawn.ts';
 import { threadCases } from './thread-cases.ts';
+import { reap } from './wait.ts';
 
 /** An overlay of `count` layers, each with a file of its own and one that all have, in one directory. */
 function layers(count: number, name = 'layer'): OverlayOptions & { upper: string } {
@@ -26,6 +40,20 @@ function proveOverlay(overlay: OverlayOptions & { upper: string }): void {
   assert.equal(readdirSync(target).length, lower.length + 1);
   writeFileSync(`${target}/new`, 'x');
   assert.equal(readFileSync(`${upper}/new`, 'utf8'), 'x');
+}
+
+/** A user namespace whose ids begin at 100000, held by its file descriptor. */
+function mappedNamespace(): OwnedFd {
+  const pid = spawn({ path: 'unshare', argv: ['unshare', '--user', 'sleep', '60'] });
+  try {
+    const own = readlinkSync('/proc/self/ns/user');
+    while (readlinkSync(`/proc/${pid}/ns/user`) === own);
+    for (const file of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${file}`, '0 100000 65536\n');
+    return new OwnedFd(openPath(`/proc/${pid}/ns/user`, O.RDONLY));
+  } finally {
+    process.kill(pid, 'SIGKILL');
+    while (reap(pid) === 'running');
+  }
 }
 
 threadCases(import.meta.url, 'mount', {
@@ -53,6 +81,26 @@ threadCases(import.meta.url, 'mount', {
     const overlay = layers(130, 'a:b,c d');
     mountByData(overlay);
     proveOverlay(overlay);
+  },
+
+  'overlay whose layers show the ids of a user namespace'() {
+    using userNamespace = mappedNamespace();
+    for (const way of [mountOverlay, mountOnView]) {
+      const { lower, ...overlay } = layers(3);
+      chownSync(`${lower[1]!}/own1`, 7, 8);
+      const parent = dirname(lower[0]!);
+      way({ ...overlay, lower, idmap: { parent, userNamespace: userNamespace.fd } });
+      const { uid, gid } = statSync(`${overlay.target}/own1`);
+      assert.deepEqual([uid, gid], [100_007, 100_008]);
+      assert.equal(statSync(`${overlay.target}/own0`).uid, 100_000);
+      proveOverlay({ ...overlay, lower });
+      if (way === mountOnView) {
+        assert.equal(umount(overlay.target), true);
+        assert.throws(() => writeFileSync(`${overlay.target}/layer0/own0`, 'x'), { code: 'EROFS' });
+      }
+      assert.equal(umount(overlay.target), true);
+      assert.equal(umount(overlay.target), false);
+    }
   },
 
   'overlay without an upper directory cannot be written'() {
