@@ -86,6 +86,7 @@ export function macOf(data: Buffer | undefined): string {
 
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
+export const AF_BRIDGE = 7;
 export const AF_INET6 = 10;
 
 /** The family and the bytes of an IPv4 or IPv6 address. Throws when it is none. */

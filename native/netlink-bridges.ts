@@ -1,4 +1,4 @@
-import { attribute, nested, text, u8, type RtMessage } from './netlink-attributes.ts';
+import { AF_BRIDGE, attribute, nested, text, u8, type RtMessage } from './netlink-attributes.ts';
 import {
   basics,
   IFF_UP,
@@ -16,7 +16,6 @@ import {
 /** Bridges and their ports over rtnetlink(7). */
 
 const RTM_SETLINK = 19;
-const AF_BRIDGE = 7;
 const IFLA_BR_VLAN_FILTERING = 7;
 const IFLA_SLAVE_KIND = 4;
 const IFLA_PROTINFO_SLAVE_DATA = 5;

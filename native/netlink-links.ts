@@ -1,6 +1,9 @@
 import {
+  AF_INET,
   attribute,
   attributes,
+  ipBytes,
+  ipOf,
   macBytes,
   macOf,
   nested,
@@ -8,6 +11,7 @@ import {
   textOf,
   u32,
   u32Of,
+  u8,
   type RtMessage,
 } from './netlink-attributes.ts';
 
@@ -34,6 +38,7 @@ export const IFLA = {
 };
 export const IFLA_INFO = { KIND: 1, DATA: 2 };
 const VETH_INFO_PEER = 1;
+const IFLA_VXLAN = { ID: 1, LOCAL: 4, LEARNING: 7, PORT: 15, LOCAL6: 17 };
 const HEADER = 16;
 
 /** The index of `lo`, in every network namespace. */
@@ -116,6 +121,39 @@ export function ifb(o: { name: string; mtu?: number }): RtMessage {
   return { name: `add ifb ${o.name}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
 }
 
+export interface VxlanOptions {
+  name: string;
+  /** VXLAN network identifier, 24 bits. */
+  vni: number;
+  /** UDP port that all nodes listen on. */
+  port: number;
+  /** The address that this node sends from: all nodes use one family. */
+  local: string;
+  mtu: number;
+  mac: string;
+}
+
+/** A link into a VXLAN without multicast and without learning: who is where is told by `forwardAdd`. */
+export function vxlan(o: VxlanOptions): RtMessage {
+  const { family, bytes } = ipBytes(o.local);
+  const port = Buffer.alloc(2);
+  port.writeUInt16BE(o.port);
+  const data = nested(
+    IFLA_INFO.DATA,
+    attribute(IFLA_VXLAN.ID, u32(o.vni)),
+    attribute(family === AF_INET ? IFLA_VXLAN.LOCAL : IFLA_VXLAN.LOCAL6, bytes),
+    attribute(IFLA_VXLAN.LEARNING, u8(0)),
+    attribute(IFLA_VXLAN.PORT, port),
+  );
+  const body = Buffer.concat([
+    linkHeader(0, IFF_UP),
+    attribute(IFLA.IFNAME, text(o.name)),
+    ...basics(o.mtu, o.mac),
+    nested(IFLA.LINKINFO, attribute(IFLA_INFO.KIND, text('vxlan')), data),
+  ]);
+  return { name: `add vxlan ${o.name}`, type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
+}
+
 /** Sets a link up. ENODEV when there is none of that index or name. */
 export function linkUp(link: LinkRef): RtMessage {
   return { name: `set link ${link} up`, type: RTM_NEWLINK, flags: 0, body: refer(link, IFF_UP) };
@@ -187,6 +225,8 @@ export interface Link {
   mtu: number;
   /** Index of the bridge it belongs to. */
   master: number | undefined;
+  /** Of a vxlan: its identifier, port and local address. */
+  vxlan: { vni: number; port: number; local: string } | undefined;
   /** Of a pair: index of the other end, in its own namespace. */
   peer: number | undefined;
   up: boolean;
@@ -207,12 +247,26 @@ export function parseLink(body: Buffer): Link {
     mac: macOf(found.get(IFLA.ADDRESS)),
     mtu: u32Of(found.get(IFLA.MTU)) ?? 0,
     master: u32Of(found.get(IFLA.MASTER)),
+    vxlan: parseVxlan(info),
     peer: u32Of(found.get(IFLA.LINK)),
     up: (body.readUInt32LE(8) & IFF_UP) !== 0,
     promiscuous: (body.readUInt32LE(8) & IFF_PROMISC) !== 0,
     allMulticast: (body.readUInt32LE(8) & IFF_ALLMULTI) !== 0,
     txQueueLength: u32Of(found.get(IFLA.TXQLEN)) ?? 0,
     stats: parseStats(found.get(IFLA.STATS64)),
+  };
+}
+
+function parseVxlan(info: Buffer | undefined): Link['vxlan'] {
+  const found = info === undefined ? undefined : attributes(info);
+  const data = found?.get(IFLA_INFO.DATA);
+  if (data === undefined || textOf(found?.get(IFLA_INFO.KIND)) !== 'vxlan') return undefined;
+  const values = attributes(data);
+  const local = values.get(IFLA_VXLAN.LOCAL) ?? values.get(IFLA_VXLAN.LOCAL6);
+  return {
+    vni: u32Of(values.get(IFLA_VXLAN.ID)) ?? 0,
+    port: values.get(IFLA_VXLAN.PORT)?.readUInt16BE(0) ?? 0,
+    local: local === undefined ? '' : ipOf(local),
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  AF_BRIDGE,
   AF_INET,
   AF_INET6,
   attribute,
@@ -34,6 +35,7 @@ const RT_SCOPE_NOWHERE = 255;
 const RTNH_F_ONLINK = 4;
 const NDA = { DST: 1, LLADDR: 2 };
 const NUD_PERMANENT = 0x80;
+const NTF_SELF = 2;
 const ROUTE_HEADER = 12;
 const NEIGHBOUR_HEADER = 12;
 
@@ -167,6 +169,34 @@ export function neighAdd(o: { index: number; address: string; mac: string }): Rt
 /** Deletes a neighbour entry. ENOENT when there is none. */
 export function neighDel(o: { index: number; address: string }): RtMessage {
   return { name: `delete neighbour ${o.address}`, type: RTM_DELNEIGH, flags: 0, body: neighbourBody(o) };
+}
+
+/** Frames to this hardware address leave a VXLAN link to this address: replaces an entry that is there. */
+export function forwardAdd(o: { index: number; address: string; mac: string }): RtMessage {
+  return {
+    name: `add forwarding of ${o.mac} to ${o.address}`,
+    type: RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    body: forwardBody(o),
+  };
+}
+
+/** Deletes a forwarding entry. ENOENT when there is none. */
+export function forwardDel(o: { index: number; address: string; mac: string }): RtMessage {
+  return { name: `delete forwarding of ${o.mac}`, type: RTM_DELNEIGH, flags: 0, body: forwardBody(o) };
+}
+
+function forwardBody(o: { index: number; address: string; mac: string }): Buffer {
+  const header = Buffer.alloc(NEIGHBOUR_HEADER);
+  header[0] = AF_BRIDGE;
+  header.writeInt32LE(o.index, 4);
+  header.writeUInt16LE(NUD_PERMANENT, 8);
+  header[10] = NTF_SELF;
+  return Buffer.concat([
+    header,
+    attribute(NDA.DST, ipBytes(o.address).bytes),
+    attribute(NDA.LLADDR, macBytes(o.mac)),
+  ]);
 }
 
 function neighbourBody(o: { index: number; address: string }): Buffer {

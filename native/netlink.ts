@@ -3,7 +3,16 @@ import { E, ErrnoError } from './errno.ts';
 import { O, OwnedFd } from './fd.ts';
 import { bind, bindInPool, check } from './libc.ts';
 import { parseAddress, type Address } from './netlink-addresses.ts';
-import { align4, attribute, attributes, text, textOf, u32, type RtMessage } from './netlink-attributes.ts';
+import {
+  AF_BRIDGE,
+  align4,
+  attribute,
+  attributes,
+  text,
+  textOf,
+  u32,
+  type RtMessage,
+} from './netlink-attributes.ts';
 import { linkHeader, parseLink, type Link } from './netlink-links.ts';
 import { parseQueue } from './netlink-traffic.ts';
 import { parseNeighbour, parseRoute, routeQuery, type Neighbour, type Route } from './netlink-routes.ts';
@@ -24,6 +33,8 @@ export {
   LOOPBACK_INDEX,
   veth,
   type VethOptions,
+  vxlan,
+  type VxlanOptions,
   type Link,
   type LinkStats,
 } from './netlink-links.ts';
@@ -202,6 +213,13 @@ export class Rtnl implements Disposable {
   /** The routes of all tables, of both families. */
   routes(): Route[] {
     return this.dump('get routes', RTM.GETROUTE, Buffer.alloc(12)).map(parseRoute);
+  }
+
+  /** Where the links of a VXLAN send frames to. */
+  forwards(): Neighbour[] {
+    const body = Buffer.alloc(12);
+    body[0] = AF_BRIDGE;
+    return this.dump('get forwarding entries', RTM.GETNEIGH, body).map(parseNeighbour);
   }
 
   /** The queueing disciplines of all links. */
