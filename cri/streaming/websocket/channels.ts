@@ -33,10 +33,9 @@ export class Channels {
   reader(channel: number): Readable {
     const reader = new Readable({
       highWaterMark: 64 * 1024,
-      read: () => {
-        // Only what is nearly empty makes room, else the connection would stop and go with each message.
-        if (reader.readableLength < 64 * 1024) this.#goOn();
-      },
+      // Asked for when what is left after the read falls below the mark, and not again before something comes: who lets
+      // this pass waits for ever.
+      read: () => this.#goOn(),
     });
     reader.on('error', () => {});
     reader.once('close', () => this.#goOn());
