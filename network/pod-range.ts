@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { Fault, messageOf } from '../ground/fault.ts';
+import { numberOf, textOf } from './ip-number.ts';
 
 /** One range that pods get their addresses from. */
 export interface PodRange {
@@ -45,13 +46,13 @@ function parseRange(text: string): PodRange {
   const hostBits = BigInt(bits - prefix);
   if (hostBits < 2n)
     throw new Fault('invalid', `A range of prefix length ${prefix} has no room for pods`, { subject });
-  const base = (toNumber(address) >> hostBits) << hostBits;
+  const base = (numberOf(address) >> hostBits) << hostBits;
   const size = 1n << hostBits;
   return {
     family,
-    cidr: `${toText(base, family)}/${prefix}`,
+    cidr: `${textOf(base, family)}/${prefix}`,
     prefix,
-    gateway: toText(base + 1n, family),
+    gateway: textOf(base + 1n, family),
     first: base + 2n,
     // The last address of an IPv4 range is its broadcast address; IPv6 has none.
     last: base + size - (family === 4 ? 2n : 1n),
@@ -61,7 +62,7 @@ function parseRange(text: string): PodRange {
 /** An address as a number. Throws Fault `invalid` when it is none. */
 export function addressNumber(text: string): bigint {
   try {
-    return toNumber(ipaddr.parse(text));
+    return numberOf(ipaddr.parse(text));
   } catch (cause) {
     throw new Fault('invalid', `Not an address: ${text}: ${messageOf(cause)}`);
   }
@@ -75,23 +76,10 @@ export function addressFamily(text: string): 4 | 6 | undefined {
 
 /** The address with this number in the range, in canonical text. */
 export function addressAt(range: PodRange, number: bigint): string {
-  return toText(number, range.family);
+  return textOf(number, range.family);
 }
 
 /** How many pods the range has room for. */
 export function rangeSize(range: PodRange): bigint {
   return range.last - range.first + 1n;
-}
-
-function toNumber(address: ipaddr.IPv4 | ipaddr.IPv6): bigint {
-  return address.toByteArray().reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-}
-
-function toText(number: bigint, family: 4 | 6): string {
-  const length = family === 4 ? 4 : 16;
-  const bytes = Array.from({ length }, (_, index) =>
-    Number((number >> BigInt(8 * (length - 1 - index))) & 255n),
-  );
-  const address = ipaddr.fromByteArray(bytes);
-  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 }

@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
+import { isJsonObject } from '../../cni/config-list.ts';
 import { CNI_ERROR, PluginError } from '../../cni/plugin-error.ts';
 import type { PluginCallInput } from '../../cni/plugin.ts';
 import type { Result, ResultIp, ResultRoute } from '../../cni/result.ts';
 import { isErrno } from '../../native/errno.ts';
 import { inNetns, isNsfs } from '../../native/namespaces.ts';
 import { addrAdd, linkDel, linkIndex, linkUp, routeAdd, Rtnl, type RtMessage } from '../../native/netlink.ts';
-import { isJsonObject } from '../../cni/config-list.ts';
+import { numberOf, textOf } from '../ip-number.ts';
 
 /** An address with its prefix length taken apart. */
 export function split(address: string): { address: string; prefix: number; family: 4 | 6 } {
@@ -25,14 +26,9 @@ export function firstAddress(address: string): string {
 }
 
 function inNetwork(text: string, offset: bigint): string {
-  const { address, prefix } = split(text);
-  const bytes = ipaddr.parse(address).toByteArray();
-  const hostBits = BigInt(bytes.length * 8 - prefix);
-  const number = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  const found = ((number >> hostBits) << hostBits) + offset;
-  const place = (index: number): bigint => BigInt(8 * (bytes.length - 1 - index));
-  const result = ipaddr.fromByteArray(bytes.map((_, index) => Number((found >> place(index)) & 255n)));
-  return result instanceof ipaddr.IPv6 ? result.toRFC5952String() : result.toString();
+  const { address, prefix, family } = split(text);
+  const hostBits = BigInt((family === 4 ? 32 : 128) - prefix);
+  return textOf(((numberOf(ipaddr.parse(address)) >> hostBits) << hostBits) + offset, family);
 }
 
 /** The message that gives a link an address, as CNI plugins do: with a broadcast address where IPv4 has one. */

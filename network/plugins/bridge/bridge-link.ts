@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import ipaddr from 'ipaddr.js';
 import { CNI_ERROR, PluginError } from '../../../cni/plugin-error.ts';
 import { isErrno } from '../../../native/errno.ts';
 import {
@@ -14,7 +13,7 @@ import {
   type Rtnl,
   veth,
 } from '../../../native/netlink.ts';
-import { giveAddress, split, sysctl } from '../pod-interface.ts';
+import { giveAddress, networkOf, split, sysctl } from '../pod-interface.ts';
 import type { BridgeSettings } from './settings.ts';
 
 /** The VLAN that the kernel gives every port of a bridge. */
@@ -91,15 +90,9 @@ export async function ensureGateway(
 const LINK_SCOPE = 253;
 
 function overlaps(one: { address: string; prefix: number }, gateway: string): boolean {
-  const other = split(gateway);
-  const bits = Math.min(one.prefix, other.prefix);
-  return network(one.address, bits) === network(other.address, bits);
-}
-
-function network(address: string, bits: number): bigint {
-  const bytes = ipaddr.parse(address).toByteArray();
-  const number = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  return number >> BigInt(bytes.length * 8 - bits);
+  const prefix = Math.min(one.prefix, split(gateway).prefix);
+  const within = (address: string): string => networkOf(`${split(address).address}/${prefix}`);
+  return within(one.address) === within(gateway);
 }
 
 /**

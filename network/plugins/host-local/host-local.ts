@@ -4,7 +4,8 @@ import { isJsonObject, type JsonObject } from '../../../cni/config-list.ts';
 import { CNI_ERROR, PluginError } from '../../../cni/plugin-error.ts';
 import type { Plugin, PluginCallInput, PluginNodeInput } from '../../../cni/plugin.ts';
 import type { Result, ResultDns, ResultIp, ResultRoute } from '../../../cni/result.ts';
-import { candidates, numberOf, type RangeSet, rangeSetsOf, rangeWith } from './ranges.ts';
+import { canonical, numberOf, textOf } from '../../ip-number.ts';
+import { candidates, type RangeSet, rangeSetsOf, rangeWith } from './ranges.ts';
 import { AddressFiles } from './store.ts';
 
 const TYPE = 'host-local';
@@ -189,16 +190,4 @@ function dnsOf(ipam: JsonObject): ResultDns {
     if (key === 'options') dns.options.push(...words);
   }
   return Object.fromEntries(Object.entries(dns).filter(([, value]) => value.length > 0));
-}
-
-function textOf(number: bigint, family: 4 | 6): string {
-  const length = family === 4 ? 4 : 16;
-  const bytes = Array.from({ length }, (_, index) =>
-    Number((number >> BigInt(8 * (length - 1 - index))) & 255n),
-  );
-  return canonical(ipaddr.fromByteArray(bytes));
-}
-
-function canonical(address: ipaddr.IPv4 | ipaddr.IPv6): string {
-  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 }

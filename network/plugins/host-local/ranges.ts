@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { CNI_ERROR, PluginError } from '../../../cni/plugin-error.ts';
 import { isJsonObject, type JsonObject } from '../../../cni/config-list.ts';
+import { numberOf } from '../../ip-number.ts';
 
 /** A range of addresses that are given out, first and last one included. */
 export interface IpamRange {
@@ -115,9 +116,4 @@ export function* candidates(set: RangeSet, last: bigint | undefined): Generator<
     const to = turn === set.length ? (at >= 0 ? last! : one.start - 1n) : one.end;
     for (let number = from; number <= to; number++) if (number !== one.gateway) yield [one, number];
   }
-}
-
-/** An address as a number. */
-export function numberOf(address: ipaddr.IPv4 | ipaddr.IPv6): bigint {
-  return address.toByteArray().reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 }
