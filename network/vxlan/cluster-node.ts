@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { addressFamily } from '../pod-range.ts';
-import { parsePodRanges, type PodRange } from '../pod-range.ts';
+import { addressFamily, parsePodRanges, type PodRange } from '../pod-range.ts';
 
 /** A node of the cluster as its pods' network needs it. */
 export interface ClusterNode {
