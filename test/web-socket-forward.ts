@@ -28,6 +28,8 @@ export function webSocketForward(url: string): Promise<Duplex> {
   });
   socket.on('close', () => stream.push(null));
   return new Promise((resolve, reject) => {
+    // A refusal may come before anybody listens.
+    stream.on('error', () => {});
     socket.once('open', () => resolve(stream));
     socket.once('error', reject);
   });

@@ -27,7 +27,8 @@ export function killSupervised(supervisor: ProcessMark, cgroupPath: string, look
   const { pid, startTime } = supervisor;
   if (processStartTime(pid) !== startTime) return;
   killAll(() => treeOf(pid, cgroupPath));
-  if (look >= MAX_LOOKS || descendants(pid).length === 0) return;
+  // A supervisor without a child may not have started it yet; one that has none left is gone by the next look.
+  if (look >= MAX_LOOKS) return;
   setTimeout(() => killSupervised(supervisor, cgroupPath, look + 1), LOOK_MS).unref();
 }
 

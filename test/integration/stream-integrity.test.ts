@@ -52,9 +52,9 @@ describe('streams lose nothing', function () {
 
   it('over a slow link, a hundred times', async () => {
     const { container } = await runPod(suite.node, 'slow', FOREVER);
-    // A narrow and long link: the daemon has to hold the command back, over and over.
-    const link = ['tc', 'qdisc', 'replace', 'dev', 'lo', 'root', 'netem', 'delay', '2ms', 'rate', '400mbit'];
-    await suite.node.exec([...link, 'limit', '200']);
+    // A narrow link: the daemon has to hold the command back, over and over.
+    const link = ['tc', 'qdisc', 'replace', 'dev', 'lo', 'root', 'tbf', 'rate', '400mbit', 'burst', '128kb'];
+    await suite.node.exec([...link, 'latency', '20ms']);
     try {
       const one = async (transport: Transport): Promise<void> => {
         const command =
