@@ -38,6 +38,14 @@ export const dependencyLines: Rule = {
   },
 };
 
+/** What a package loads by itself when it is there, by the lock file. */
+function peersOf(tree: SourceTree, name: string): string[] {
+  const { packages = {} } = JSON.parse(tree.text('package-lock.json')) as {
+    packages?: Record<string, { peerDependencies?: Record<string, string> }>;
+  };
+  return Object.keys(packages[`node_modules/${name}`]?.peerDependencies ?? {});
+}
+
 export const runtimeDependencies: Rule = {
   name: 'rooms: packages come from dependencies, each of them is used',
   check(tree) {
@@ -56,6 +64,7 @@ export const runtimeDependencies: Rule = {
     for (const path of tree.paths())
       if (path.startsWith('bin/') || GENERATED_CODEC.test(path))
         for (const name of Object.keys(dependencies)) if (tree.text(path).includes(name)) used.add(name);
+    for (const name of [...used]) for (const peer of peersOf(tree, name)) used.add(peer);
     for (const name of Object.keys(dependencies))
       if (!used.has(name))
         violations.push({ path: 'package.json', line: 0, message: `${name} is used nowhere` });
