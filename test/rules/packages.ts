@@ -64,7 +64,8 @@ export const runtimeDependencies: Rule = {
     for (const path of tree.paths())
       if (path.startsWith('bin/') || GENERATED_CODEC.test(path))
         for (const name of Object.keys(dependencies)) if (tree.text(path).includes(name)) used.add(name);
-    for (const name of [...used]) for (const peer of peersOf(tree, name)) used.add(peer);
+    const peers = [...used].flatMap((name) => peersOf(tree, name));
+    for (const name of peers) used.add(name);
     for (const name of Object.keys(dependencies))
       if (!used.has(name))
         violations.push({ path: 'package.json', line: 0, message: `${name} is used nowhere` });
