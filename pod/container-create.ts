@@ -196,6 +196,7 @@ async function buildContainer(
       supplementalGroups: spec.process.user.additionalGids ?? [],
     };
     record.notes = notes;
+    record.hooks = spec.hooks !== undefined;
     if (config.resources !== undefined) record.resources = resourcesInForce(config.resources, input.node);
     const final = handler.runtime.takesCompiledFilter ? withCompiledFilter(spec) : spec;
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(final), { mode: 0o600 });

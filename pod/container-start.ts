@@ -39,7 +39,7 @@ async function start(parts: Parts, container: Container): Promise<void> {
       // Before the start: an end that is recorded while the runtime still returns comes after it.
       record.startedAtNs = parts.clock.nowNs();
       try {
-        await runtime.start(record.id);
+        await runtime.start(record.id, undefined, record.hooks);
       } catch (error) {
         record.reason = 'StartError';
         record.message = messageOf(error);

@@ -52,6 +52,8 @@ export interface ContainerRecord {
   /** An update is being made: what its cgroup's files held before. Found after a crash, it is undone. */
   update?: { before: CgroupWrite[] };
   notes: string[];
+  /** Its specification has hooks: the OCI runtime has to start it. */
+  hooks?: boolean;
   monitored?: Monitored;
   createdAtNs: bigint;
   startedAtNs: bigint;

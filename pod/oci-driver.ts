@@ -85,8 +85,8 @@ export class OciDriver implements OciRuntime {
     return join(this.#root, id, 'exec.fifo');
   }
 
-  async start(id: string, signal?: AbortSignal): Promise<void> {
-    if (this.takesStartByFifo && writeStart(this.startFifo(id))) return;
+  async start(id: string, signal?: AbortSignal, hooks = false): Promise<void> {
+    if (!hooks && this.takesStartByFifo && writeStart(this.startFifo(id))) return;
     await this.#verb('start', [id], id, signal);
   }
 

@@ -37,8 +37,11 @@ export interface OciRuntime {
   create(id: string, bundle: string, pidFile: string, signal?: AbortSignal): Promise<void>;
   /** Where a created container waits for its start; the runtime takes the fifo away then. */
   startFifo(id: string): string;
-  /** Lets the created process run. Rejects with the runtime's own words when it cannot. */
-  start(id: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Lets the created process run. With `hooks` the container's specification has some, which only the runtime itself
+   * runs. Rejects with the runtime's own words when it cannot.
+   */
+  start(id: string, signal?: AbortSignal, hooks?: boolean): Promise<void>;
   /** Changes the limits of a container that lives (`update --resources`). Rejects with the runtime's own words. */
   update(id: string, resources: Limits, signal?: AbortSignal): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */

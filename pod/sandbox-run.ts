@@ -23,6 +23,8 @@ import {
   sandboxRequest,
 } from './sandbox-release.ts';
 import { removeSandbox } from './sandbox-remove.ts';
+import { localhostProfile } from './spec/seccomp/localhost-profile.ts';
+import { checkSelinuxOptions } from './spec/selinux.ts';
 import { checkSysctls } from './sysctls.ts';
 import { watchSandbox } from './sandbox-watch.ts';
 
@@ -41,7 +43,7 @@ export async function runSandbox(
   signal?: AbortSignal,
 ): Promise<string> {
   const handler = parts.handlers.pick(handlerName);
-  checkSandboxConfig(config);
+  checkSandboxConfig(config, parts.settings.seccompRoot);
   if (podUserns(config) !== undefined) requireUserns(handler);
   checkedHostname(sandboxHostname(config));
   // Refuses a parent that the driver in force does not take.
@@ -63,12 +65,12 @@ export async function runSandbox(
   );
 }
 
-function checkSandboxConfig(config: SandboxConfig): void {
+function checkSandboxConfig(config: SandboxConfig, seccompRoot: string): void {
   const { security } = config;
   checkSandboxNamespaces(config);
-  if (security.selinux !== undefined && Object.values(security.selinux).some((part) => part !== '')) {
-    throw new Fault('unimplemented', 'SELinux labels for pods are not served');
-  }
+  checkSelinuxOptions(security.selinux);
+  // Pause's own filter lets through less than any profile could; a profile that is not there is still a mistake.
+  if (security.seccomp?.type === 'localhost') localhostProfile(seccompRoot, security.seccomp.localhostRef);
   const own = ownNamespaces(config);
   checkSysctls(config.sysctls, own);
   if (

@@ -1,3 +1,5 @@
+import type { OciRlimit } from './spec/oci-spec.ts';
+
 export interface HandlerSettings {
   path: string;
   sandbox: 'inprocess' | 'oci';
@@ -17,6 +19,10 @@ export interface PodSettings {
   cgroupParent: string;
   /** Where Localhost seccomp profiles lie. */
   seccompRoot: string;
+  /** Where files of the Container Device Interface lie; later ones win. */
+  cdiDirectories: string[];
+  /** Limits of the processes of every container. */
+  rlimits: OciRlimit[];
   /** How long a create may work after its caller has left, in ms. */
   createTimeoutMs: number;
   /** How long a finished create waits for the retry of a caller that had left, in ms. */
@@ -36,6 +42,8 @@ export const DEFAULT_POD_SETTINGS: PodSettings = {
   cgroupDriver: 'cgroupfs',
   cgroupParent: '/berth',
   seccompRoot: '/var/lib/kubelet/seccomp',
+  cdiDirectories: ['/etc/cdi', '/var/run/cdi'],
+  rlimits: [],
   createTimeoutMs: 240_000,
   adoptionMs: 120_000,
   maxRuntimeChildren: 16,

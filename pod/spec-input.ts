@@ -2,6 +2,9 @@ import { hostname as nodeHostname } from 'node:os';
 import { join } from 'node:path';
 import type { ImageRecord } from '../image/images.ts';
 import { mounts } from '../native/mount.ts';
+import { findDeviceNodes } from './cdi/device-nodes.ts';
+import { requestedCdiDevices } from './cdi/names.ts';
+import { cdiEdits } from './cdi/registry.ts';
 import { ociCgroupsPath } from './cgroup/paths.ts';
 import type { ContainerConfig, MountConfig } from './config.ts';
 import type { ContainerRecord } from './container.ts';
@@ -11,7 +14,7 @@ import { ownNamespaces, podUserns, type Sandbox } from './sandbox.ts';
 import { cgroupParent, sandboxHostname } from './sandbox-release.ts';
 import { hostDevices } from './spec/host-devices.ts';
 import type { SpecInput } from './spec/input.ts';
-import { nodeFacts } from './spec/node-facts.ts';
+import { apparmorFacts, nodeFacts } from './spec/node-facts.ts';
 import { localhostProfile } from './spec/seccomp/localhost-profile.ts';
 import { targetProcess } from './target.ts';
 import { resolveUser } from './users.ts';
@@ -70,6 +73,9 @@ export async function prepareSpec(
     localhostSeccomp:
       localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
     ...found,
+    rlimits: parts.settings.rlimits,
+    apparmor: apparmorFacts(nodeFacts().apparmor && security.apparmor?.type === 'localhost'),
+    cdi: findDeviceNodes(await cdiEdits(parts.settings.cdiDirectories, requestedCdiDevices(config))),
     handler: features,
     nodeMounts: userns !== undefined && !features.submountsInUserns ? mounts() : undefined,
     node: nodeFacts(),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Fault } from '../../ground/fault.ts';
 import { DEFAULT_POD_SETTINGS, type PodSettings } from '../../pod/settings.ts';
+import { parseRlimits } from '../../pod/spec/rlimits.ts';
 import type { Config } from './schema.ts';
 
 /** What the configuration says to the pod room; `auto` is decided by what this node is. */
@@ -24,6 +25,8 @@ export function podSettings({ runtime }: Config): PodSettings {
     cgroupDriver,
     cgroupParent: cgroupParent(runtime.cgroup_parent, cgroupDriver),
     seccompRoot: runtime.seccomp_root,
+    cdiDirectories: runtime.cdi_dirs,
+    rlimits: parseRlimits(runtime.default_ulimits),
     createTimeoutMs: runtime.create_timeout_seconds * 1000,
     adoptionMs: runtime.adoption_seconds * 1000,
     maxRuntimeChildren: runtime.max_children,

@@ -75,6 +75,16 @@ const SCHEMA = {
     seccomp_root: text('/var/lib/kubelet/seccomp', 'where Localhost seccomp profiles lie', {
       wrong: sound.absolutePath,
     }),
+    cdi_dirs: texts(
+      ['/etc/cdi', '/var/run/cdi'],
+      'files of the Container Device Interface; a device in a later one wins',
+      { wrong: sound.absolutePaths },
+    ),
+    default_ulimits: texts(
+      [],
+      "limits of the processes of every container, as nofile=1024:4096 (soft, hard); empty: the daemon's own",
+      { wrong: sound.ulimits },
+    ),
     create_timeout_seconds: count(240, 1, 3600, 'how long a create may go on after its caller has left'),
     adoption_seconds: count(
       120,

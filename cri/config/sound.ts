@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { messageOf } from '../../ground/fault.ts';
 import { pinnedBy } from '../../image/pinned.ts';
+import { parseRlimits } from '../../pod/spec/rlimits.ts';
 import { parsePodRanges } from '../../network/pod-range.ts';
 
 /*
@@ -67,6 +68,16 @@ export function linkName(value: string): string | undefined {
 export function imagePatterns(value: string[]): string | undefined {
   try {
     pinnedBy(value);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** `nofile=1024:4096` */
+export function ulimits(value: string[]): string | undefined {
+  try {
+    parseRlimits(value);
     return undefined;
   } catch (error) {
     return messageOf(error);

@@ -6,6 +6,7 @@ import { DEFAULT_PATH } from '../../native/spawn.ts';
 import { controllerDirectory, cgroupDirectories, nodeHierarchy } from '../cgroup/hierarchy.ts';
 import { CAPABILITIES } from '../spec/capabilities.ts';
 import type { OciCapabilities, OciProcess } from '../spec/oci-spec.ts';
+import { rlimitNumber } from '../spec/rlimits.ts';
 import { CallList } from './call-list.ts';
 import { PIDS_FD, REPORT_FD, STATUS_FD } from './interpreter.ts';
 
@@ -80,6 +81,7 @@ const SYS = {
   capset: 126,
   prctl: 157,
   keyctl: 250,
+  prlimit64: 302,
   setns: 308,
   seccomp: 317,
   close_range: 436,
@@ -193,6 +195,10 @@ function enter(list: CallList, { cgroupPath, userns }: EntryOrder): void {
 /** Everything that makes a process one of the container's; the order is crun's wherever it matters. */
 function inside(list: CallList, { process, filter, terminal, userns }: EntryOrder): void {
   const { user, capabilities } = process;
+  for (const { type, soft, hard } of process.rlimits ?? []) {
+    const limit = list.bytes(new Uint8Array(new BigUint64Array([BigInt(soft), BigInt(hard)]).buffer));
+    list.add('must', `set ${type}`, SYS.prlimit64, 0, rlimitNumber(type), limit, 0);
+  }
   list.add('must', 'lead a session', SYS.setsid);
   if (userns !== undefined) {
     // The node's root is nobody here, and could not own a terminal.

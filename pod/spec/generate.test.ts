@@ -29,6 +29,13 @@ const MOUNT = {
   gidMappings: [],
   imageSubPath: '',
 };
+const SELINUX = {
+  contexts: {
+    process: 'system_u:system_r:container_t:s0',
+    file: 'system_u:object_r:container_file_t:s0',
+  },
+  level: 's0:c12,c400',
+};
 const OWN = { network: 'pod', pid: 'container', ipc: 'pod', targetId: '' } as const;
 
 const USERNS = {
@@ -157,6 +164,95 @@ const CONFIGURATIONS: Record<string, SpecInput> = {
     sandboxSecurity: { privileged: true },
     node: { cgroupVersion: 2 },
   }),
+  'selinux-pod-level': sampleInput({ input: { selinux: SELINUX } }),
+  'selinux-level-only': sampleInput({
+    security: { selinux: { user: '', role: '', type: '', level: 's0:c100,c200' } },
+    input: { selinux: SELINUX },
+  }),
+  'selinux-all-parts': sampleInput({
+    security: { selinux: { user: 'u', role: 'r', type: 'spc_t', level: 's0-s3:c1.c5' } },
+    input: { selinux: SELINUX },
+  }),
+  'selinux-of-the-sandbox': sampleInput({
+    sandboxSecurity: { selinux: { user: '', role: '', type: 'pod_t', level: '' } },
+    input: { selinux: SELINUX },
+  }),
+  'selinux-privileged': sampleInput({
+    security: { privileged: true },
+    sandboxSecurity: { privileged: true },
+    input: { selinux: SELINUX },
+  }),
+  'apparmor-localhost': sampleInput({
+    security: { apparmor: { type: 'localhost', localhostRef: 'localhost/mine' } },
+    input: { apparmor: { available: true, loaded: new Set(['mine']) } },
+  }),
+  'ambient-capabilities': sampleInput({
+    security: { capabilities: { add: ['SYS_TIME'], drop: ['MKNOD'], addAmbient: ['NET_BIND_SERVICE'] } },
+    input: { user: { uid: 1000, gid: 1000, additionalGids: [1000], home: '/' } },
+  }),
+  'all-capabilities-but-one': sampleInput({
+    security: { capabilities: { add: ['ALL'], drop: ['SYS_ADMIN'], addAmbient: [] }, noNewPrivs: true },
+  }),
+  'unmasked-proc': sampleInput({ security: { maskedPaths: [], readonlyPaths: [] } }),
+  rlimits: sampleInput({ input: { rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 4096 }] } }),
+  'recursive-read-only': sampleInput({
+    container: {
+      mounts: [
+        { ...MOUNT, containerPath: '/ro', hostPath: '/mnt/ro', readonly: true, recursiveReadOnly: true },
+        { ...MOUNT, containerPath: '/link', hostPath: '/mnt/link', readonly: true },
+      ],
+    },
+    input: { mountSources: new Map([['/mnt/link', '/mnt/disk/target']]) },
+  }),
+  volumes: sampleInput({
+    container: {
+      mounts: [
+        {
+          ...MOUNT,
+          containerPath: '/model',
+          hostPath: '',
+          imageSubPath: 'weights',
+          image: { image: 'model:1', annotations: {}, userSpecifiedImage: 'model:1', runtimeHandler: '' },
+        },
+      ],
+    },
+    security: { readonlyRootfs: true },
+    input: {
+      imageVolumes: new Map([['/model', '/run/berth/containers/c1/volumes/0/weights']]),
+      anonymousVolumes: [{ destination: '/model/cache', source: '/var/lib/berth/snapshots/c1/volumes/0' }],
+    },
+  }),
+  'cdi-devices': sampleInput({
+    container: { mounts: [{ ...MOUNT, containerPath: '/opt/lib', hostPath: '/mnt/replaced' }] },
+    input: {
+      user: { uid: 1000, gid: 1000, additionalGids: [1000], home: '/' },
+      cdi: [
+        { env: ['VENDOR=1', 'PATH=/opt/lib:/bin'], additionalGids: [44], deviceNodes: [] },
+        {
+          deviceNodes: [
+            { path: '/dev/gpu0', type: 'c', major: 195, minor: 0, fileMode: 0o660, permissions: 'rw' },
+            { path: '/dev/gpuctl', type: 'c', major: 195, minor: 255, fileMode: 0o666, uid: 0, gid: 44 },
+            { path: '/run/pipe', type: 'p', fileMode: 0o600 },
+          ],
+          mounts: [
+            {
+              hostPath: '/usr/lib/gpu/deep',
+              containerPath: '/opt/lib/deep',
+              options: ['ro', 'nosuid', 'bind'],
+            },
+            { hostPath: '/usr/lib/gpu', containerPath: '/opt/lib', options: ['ro'] },
+            { hostPath: 'tmpfs', containerPath: '/opt/tmp', type: 'tmpfs', options: ['size=1m'] },
+          ],
+          hooks: [
+            { hookName: 'createContainer', path: '/usr/bin/gpu-hook', args: ['gpu-hook', 'ldcache'] },
+            { hookName: 'createContainer', path: '/usr/bin/gpu-hook', env: ['A=1'], timeout: 5 },
+            { hookName: 'poststop', path: '/usr/bin/gpu-hook' },
+          ],
+          intelRdt: { closID: 'gpu' },
+        },
+      ],
+    },
+  }),
   devices: sampleInput({
     input: {
       devices: [
@@ -192,13 +288,16 @@ describe('generateSpec', () => {
   });
 
   it('says what it does not serve', () => {
-    refuses('unimplemented', /CDI/, { container: { cdiDevices: ['vendor.com/gpu=0'] } });
-    refuses('unimplemented', /SELinux/, {
+    refuses('unimplemented', /SELinux is on/, {
       security: { selinux: { user: '', role: '', type: 'spc_t', level: '' } },
+      node: { selinux: true },
     });
-    refuses('unimplemented', /AppArmor/, {
-      security: { apparmor: { type: 'localhost', localhostRef: 'mine' } },
-    });
+  });
+
+  it('says what of a CDI device the runtimes do not know', () => {
+    const cdi = (edits: object) => ({ input: { cdi: [{ deviceNodes: [], ...edits }] } });
+    refuses('unimplemented', /Network devices/, cdi({ netDevices: [{ hostInterfaceName: 'a', name: 'b' }] }));
+    refuses('unimplemented', /schemata/, cdi({ intelRdt: { schemata: ['L3:0=f'] } }));
   });
 
   it('accepts the empty SELinux label and the AppArmor profiles that ask for nothing', () => {
@@ -213,14 +312,25 @@ describe('generateSpec', () => {
     );
   });
 
-  it('sets a named AppArmor profile where the kernel has AppArmor', () => {
-    const { spec } = generateSpec(
-      sampleInput({
-        security: { apparmor: { type: 'localhost', localhostRef: 'localhost/mine' } },
-        node: { apparmor: true },
-      }),
-    );
-    assert.equal(spec.process.apparmorProfile, 'mine');
+  it('sets a named AppArmor profile that is loaded, and refuses one that is not', () => {
+    const asking = (available: boolean, loaded: string[], privileged = false) => ({
+      security: { apparmor: { type: 'localhost' as const, localhostRef: 'localhost/mine' }, privileged },
+      sandboxSecurity: { privileged },
+      input: { apparmor: { available, loaded: new Set(loaded) } },
+    });
+    const profileOf = (...facts: Parameters<typeof asking>): string | undefined =>
+      generateSpec(sampleInput(asking(...facts))).spec.process.apparmorProfile;
+    assert.equal(profileOf(true, ['other', 'mine']), 'mine');
+    assert.equal(profileOf(true, ['mine'], true), undefined, 'a privileged container is unconfined');
+    refuses('precondition', /"mine" is not loaded/, asking(true, ['other']));
+    assert.match(generateSpec(sampleInput(asking(false, []))).notes.join(), /mine left out.*no AppArmor/);
+  });
+
+  it('leaves SELinux labels out with a note where SELinux is off, and refuses bad ones', () => {
+    const label = (level: string) => ({ security: { selinux: { user: '', role: '', type: '', level } } });
+    assert.match(generateSpec(sampleInput(label('s0:c1'))).notes.join(), /SELinux label left out/);
+    assert.deepEqual(generateSpec(sampleInput(label(''))).notes, generateSpec(sampleInput()).notes);
+    refuses('invalid', /no SELinux level/, label('c1'));
   });
 
   it('refuses a seccomp profile on a node that cannot filter', () => {

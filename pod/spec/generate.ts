@@ -1,13 +1,14 @@
 import { Fault } from '../../ground/fault.ts';
 import type { SpecInput } from './input.ts';
 import type { OciResources, OciSpec } from './oci-spec.ts';
+import { applyCdiEdits } from '../cdi/apply.ts';
 import { annotationsOf } from './annotations.ts';
 import { devicesOf } from './devices.ts';
 import { resourcesOf } from './linux-resources.ts';
 import { mountsOf } from './mounts.ts';
 import { namespacesOf } from './namespaces.ts';
 import { processOf } from './process.ts';
-import { apparmorOf, refuseSelinux, seccompOf } from './security-profiles.ts';
+import { apparmorOf, seccompOf, selinuxOf } from './security-profiles.ts';
 import { ociIdMappings } from './user-namespace.ts';
 
 /** A specification, and in sentences what of the request was clamped or left out. */
@@ -21,46 +22,47 @@ export interface GeneratedSpec {
  * facts of node and pod.
  *
  * Masked and read-only paths are exactly those that the caller lists, as with containerd (the kubelet lists the
- * defaults itself; an empty list is procMount: Unmasked). Sysctls are the sandbox's matter; there are no hooks and
- * no rlimits.
+ * defaults itself; an empty list is procMount: Unmasked). Sysctls are the sandbox's matter; hooks come from CDI
+ * devices alone.
  *
  * Throws `invalid` for input that cannot be served as it is, `permission` and `precondition` where the node stands
- * in the way, `unimplemented` for what Berth does not serve (CDI devices, image volumes, SELinux).
+ * in the way, `unimplemented` for what Berth does not serve (labels where SELinux is on).
  */
 export function generateSpec(input: SpecInput): GeneratedSpec {
   const notes: string[] = [];
   const { security } = input.container;
   if (security.privileged && !input.sandbox.security.privileged)
     throw new Fault('invalid', 'A privileged container needs a privileged sandbox');
-  if (input.container.cdiDevices.length > 0)
-    throw new Fault('unimplemented', `CDI devices are not served (${input.container.cdiDevices.join(', ')})`);
-  refuseSelinux(security);
+  const labels = selinuxOf(input, notes);
   const process = processOf(input, notes);
-  const apparmorProfile = apparmorOf(security.apparmor, security.privileged, input.node.apparmor, notes);
+  const apparmorProfile = apparmorOf(security.apparmor, security.privileged, input.apparmor, notes);
   const { mounts, rootfsPropagation } = mountsOf(input);
   const { devices, rules } = devicesOf(input);
   const seccomp = seccompOf(input, process.capabilities.bounding);
-  return {
-    spec: {
-      ociVersion: '1.0.2',
-      root: { path: input.rootfs, readonly: security.readonlyRootfs },
-      process: apparmorProfile === undefined ? process : { ...process, apparmorProfile },
-      mounts,
-      annotations: annotationsOf(input),
-      linux: {
-        namespaces: namespacesOf(input),
-        ...(input.userns === undefined ? {} : ociIdMappings(input.userns)),
-        cgroupsPath: input.cgroupsPath,
-        resources: { devices: rules, ...newResources(input, notes) },
-        devices,
-        ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
-        maskedPaths: security.privileged ? [] : security.maskedPaths.map(absolutePath),
-        readonlyPaths: security.privileged ? [] : security.readonlyPaths.map(absolutePath),
-        ...(seccomp === undefined ? {} : { seccomp }),
-      },
+  const spec: OciSpec = {
+    ociVersion: '1.0.2',
+    root: { path: input.rootfs, readonly: security.readonlyRootfs },
+    process: {
+      ...process,
+      ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+      ...(labels === undefined ? {} : { selinuxLabel: labels.process }),
     },
-    notes,
+    mounts,
+    annotations: annotationsOf(input),
+    linux: {
+      namespaces: namespacesOf(input),
+      ...(input.userns === undefined ? {} : ociIdMappings(input.userns)),
+      cgroupsPath: input.cgroupsPath,
+      resources: { devices: rules, ...newResources(input, notes) },
+      devices,
+      ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
+      maskedPaths: security.privileged ? [] : security.maskedPaths.map(absolutePath),
+      readonlyPaths: security.privileged ? [] : security.readonlyPaths.map(absolutePath),
+      ...(seccomp === undefined ? {} : { seccomp }),
+      ...(labels === undefined ? {} : { mountLabel: labels.file }),
+    },
   };
+  return { spec: applyCdiEdits(spec, input.cdi), notes };
 }
 
 /** A new cgroup has no quota, and crun (1.8.1) cannot write that it is to have none. */

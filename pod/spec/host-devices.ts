@@ -3,6 +3,7 @@ import { join, posix } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
 import type { ContainerConfig, DeviceConfig } from '../config.ts';
+import { deviceNumbers } from './device-numbers.ts';
 import type { GrantedDevice } from './input.ts';
 
 /** Parts of /dev that are file systems or belong to one process: they are not the node's devices. */
@@ -100,16 +101,7 @@ function described(stats: Stats, path: string, access: string): GrantedDevice | 
   if (type === undefined) return undefined;
   const common = { path, fileMode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid, access };
   if (type === 'p') return { ...common, type };
-  return { ...common, type, major: major(stats.rdev), minor: minor(stats.rdev) };
-}
-
-/** gnu_dev_major and gnu_dev_minor (makedev(3)); device numbers fit into 32 bits in Linux. */
-function major(device: number): number {
-  return (device >>> 8) & 0xfff;
-}
-
-function minor(device: number): number {
-  return (device & 0xff) | ((device >>> 12) & 0xfff00);
+  return { ...common, type, ...deviceNumbers(stats.rdev) };
 }
 
 function lstatOrGone(path: string): Stats | undefined {

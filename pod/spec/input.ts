@@ -2,8 +2,10 @@ import type { MountInfo } from '../../native/mount.ts';
 import type { IdMappings } from '../../native/id-mapping.ts';
 import type { ContainerConfig, SandboxConfig } from '../config.ts';
 import type { ImageConfig } from '../../image/images.ts';
+import type { FoundEdits } from '../cdi/device-nodes.ts';
 import type { ResolvedUser } from '../users.ts';
-import type { OciDevice, OciSeccomp } from './oci-spec.ts';
+import type { SelinuxContexts } from './selinux.ts';
+import type { OciDevice, OciRlimit, OciSeccomp } from './oci-spec.ts';
 
 /** What the node gives to every container: found once at start (`node-facts.ts`). */
 export interface NodeFacts {
@@ -15,12 +17,29 @@ export interface NodeFacts {
   /** The kernel filters system calls, and Berth is allowed to use that. */
   seccomp: boolean;
   apparmor: boolean;
+  /** selinuxfs is there: SELinux is on, enforcing or not. */
+  selinux: boolean;
   /** The hugetlb controller can be used. */
   hugetlb: boolean;
   /** Memory and swap can be limited together (memory.memsw on v1, memory.swap on v2). */
   swapAccounting: boolean;
   /** The lowest oom_score_adj that the daemon may give. */
   minOomScoreAdj: number;
+}
+
+/** What the node has of AppArmor. */
+export interface ApparmorFacts {
+  /** The kernel has it, and it is on. */
+  available: boolean;
+  /** Names of the profiles that are loaded. */
+  loaded: ReadonlySet<string>;
+}
+
+/** What labels are made from on a node where SELinux is on. */
+export interface SelinuxInput {
+  contexts: SelinuxContexts;
+  /** The pod's level: `s0:c12,c400` (`freeLevel`). */
+  level: string;
 }
 
 /** Files that were made for the pod; absent ones are not mounted. Absolute paths on the node. */
@@ -72,6 +91,14 @@ export interface SpecInput {
   imageVolumes: ReadonlyMap<string, string>;
   /** The image's own volumes (`anonymous-volumes.ts`). */
   anonymousVolumes: readonly { destination: string; source: string }[];
+  /** What the node has of AppArmor just now. */
+  apparmor: ApparmorFacts;
+  /** Absent: no labels are made. */
+  selinux?: SelinuxInput;
+  /** Limits of every container's processes: the configuration's (`rlimits.ts`). */
+  rlimits: readonly OciRlimit[];
+  /** What the CDI devices ask for (`cdi/`). */
+  cdi: readonly FoundEdits[];
   /** What the handler can do (`handler-features.ts`). */
   handler: { recursiveReadOnly: boolean };
   /** Mounts of the node, when submounts have to be bound one by one (`userns/submounts.ts`). */

@@ -27,6 +27,15 @@ export interface OciProcess {
   noNewPrivileges: boolean;
   oomScoreAdj: number;
   apparmorProfile?: string;
+  selinuxLabel?: string;
+  rlimits?: OciRlimit[];
+}
+
+/** A limit of setrlimit(2): `RLIMIT_NOFILE`. */
+export interface OciRlimit {
+  type: string;
+  soft: number;
+  hard: number;
 }
 
 export interface OciMount {
@@ -99,6 +108,22 @@ export interface OciSeccomp {
   syscalls?: OciSeccompRule[];
 }
 
+/** A program that the OCI runtime runs at a point of the container's life (config.md, "POSIX-platform Hooks"). */
+export interface OciHook {
+  path: string;
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
+}
+
+export type OciHooks = Partial<
+  Record<
+    'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop',
+    OciHook[]
+  >
+>;
+
 export interface OciLinux {
   namespaces: OciNamespace[];
   uidMappings?: OciIdMapping[];
@@ -110,6 +135,14 @@ export interface OciLinux {
   maskedPaths: string[];
   readonlyPaths: string[];
   seccomp?: OciSeccomp;
+  mountLabel?: string;
+  intelRdt?: {
+    closID?: string;
+    l3CacheSchema?: string;
+    memBwSchema?: string;
+    enableCMT?: boolean;
+    enableMBM?: boolean;
+  };
 }
 
 export interface OciSpec {
@@ -117,6 +150,7 @@ export interface OciSpec {
   root: { path: string; readonly: boolean };
   process: OciProcess;
   mounts: OciMount[];
+  hooks?: OciHooks;
   annotations: Record<string, string>;
   linux: OciLinux;
 }

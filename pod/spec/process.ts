@@ -42,6 +42,7 @@ export function processOf(input: SpecInput, notes: string[]): OciProcess {
       notes,
     ),
     noNewPrivileges: security.noNewPrivs,
+    ...(input.rlimits.length > 0 ? { rlimits: [...input.rlimits] } : {}),
     oomScoreAdj: oomScoreAdj(container.resources?.oomScoreAdj ?? 0, node.minOomScoreAdj, notes),
   };
 }

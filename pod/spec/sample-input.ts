@@ -95,6 +95,9 @@ export function sampleInput(
     mountSources: new Map(),
     imageVolumes: new Map(),
     anonymousVolumes: [],
+    cdi: [],
+    rlimits: [],
+    apparmor: { available: false, loaded: new Set() },
     handler: { recursiveReadOnly: true },
     ...changes.input,
     node: {
@@ -103,6 +106,7 @@ export function sampleInput(
       boundingCapabilities: CAPABILITIES.filter((name) => name !== 'CAP_SYS_RESOURCE'),
       seccomp: true,
       apparmor: false,
+      selinux: false,
       hugetlb: false,
       swapAccounting: true,
       minOomScoreAdj: 0,

@@ -1,7 +1,8 @@
 import { Fault } from '../../ground/fault.ts';
-import type { ContainerSecurity, SeccompProfile } from '../config.ts';
-import type { SpecInput } from './input.ts';
+import type { SeccompProfile } from '../config.ts';
+import type { ApparmorFacts, SpecInput } from './input.ts';
 import type { OciSeccomp } from './oci-spec.ts';
+import { asksForLabels, checkSelinuxOptions, selinuxLabels, type SelinuxContexts } from './selinux.ts';
 import { defaultSeccompProfile } from './seccomp/default-profile.ts';
 
 /**
@@ -32,13 +33,16 @@ export function seccompOf(input: SpecInput, granted: string[]): OciSeccomp | und
 }
 
 /**
- * The AppArmor profile's name, when there is one to set. `runtime-default` and no profile are the same here: Berth
- * has no profile of its own. Throws `unimplemented` for a named profile on a kernel without AppArmor.
+ * The AppArmor profile's name, when there is one to set (CRI SecurityProfile; the wire lets the newer field win over the
+ * deprecated one). `runtime-default` and no profile are the same here: Berth has no profile of its own. A named profile
+ * is left out, with a note, only where the kernel has no AppArmor. A privileged container is unconfined.
+ *
+ * Throws `precondition` for a profile that is not loaded.
  */
 export function apparmorOf(
   profile: SeccompProfile | undefined,
   privileged: boolean,
-  available: boolean,
+  { available, loaded }: ApparmorFacts,
   notes: string[],
 ): string | undefined {
   if (profile === undefined || profile.type === 'unconfined' || privileged) return undefined;
@@ -47,18 +51,42 @@ export function apparmorOf(
       notes.push('AppArmor runtime-default: Berth has no profile of its own, the process is unconfined');
     return undefined;
   }
-  if (!available)
-    throw new Fault(
-      'unimplemented',
-      `The AppArmor profile ${profile.localhostRef} needs a kernel with AppArmor`,
-    );
-  return profile.localhostRef.replace(/^localhost\//, '');
+  const name = profile.localhostRef.replace(/^localhost\//, '');
+  if (!available) {
+    notes.push(`AppArmor profile ${name} left out: this node's kernel has no AppArmor`);
+    return undefined;
+  }
+  if (!loaded.has(name))
+    throw new Fault('precondition', `The AppArmor profile ${JSON.stringify(name)} is not loaded`, {
+      hint: 'load it with apparmor_parser; /sys/kernel/security/apparmor/profiles lists those that are',
+    });
+  return name;
 }
 
-/** Throws `unimplemented` when SELinux labels are asked for. */
-export function refuseSelinux(security: Pick<ContainerSecurity, 'selinux'>): void {
-  const label = security.selinux;
-  if (label === undefined) return;
-  if ([label.user, label.role, label.type, label.level].some((part) => part !== ''))
-    throw new Fault('unimplemented', 'SELinux labels are not served');
+/** Profiles in the text of /sys/kernel/security/apparmor/profiles: `name (mode)` a line. */
+export function apparmorProfiles(text: string): Set<string> {
+  return new Set(text.split('\n').flatMap((line) => /^(.+) \(\w+\)$/.exec(line)?.[1] ?? []));
+}
+
+/**
+ * The labels of a container's process and files. Where SELinux is off, what is asked for is left out with a note, as
+ * with the peers. A container that names nothing gets what its sandbox names. A privileged one that names nothing is
+ * not confined.
+ *
+ * Throws `invalid` for a label that cannot be one, `unimplemented` where SELinux is on and the daemon does not label.
+ */
+export function selinuxOf(
+  { sandbox, container, node, selinux }: SpecInput,
+  notes: string[],
+): SelinuxContexts | undefined {
+  checkSelinuxOptions(container.security.selinux);
+  const own = asksForLabels(container.security.selinux);
+  const asked = own ? container.security.selinux : sandbox.security.selinux;
+  if (selinux !== undefined && container.security.privileged && !own) return undefined;
+  if (selinux !== undefined) return selinuxLabels(selinux.contexts, asked, selinux.level);
+  if (!asksForLabels(asked)) return undefined;
+  if (node.selinux)
+    throw new Fault('unimplemented', 'SELinux labels are not served on a node where SELinux is on');
+  notes.push('SELinux label left out: SELinux is off on this node');
+  return undefined;
 }
