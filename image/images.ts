@@ -146,7 +146,7 @@ export interface Snapshotter {
   mapsIds(userNamespace: number): string | undefined;
   /** Detaches `target`; no error when nothing is mounted there. */
   unmount(target: string): void;
-  /** Bytes and inodes of the writable directory. */
+  /** Bytes and inodes of the writable directory, from a walk that may be some time ago: see UsageMeter. */
   usage(id: string, signal?: AbortSignal): Promise<FilesystemUsage>;
   /** Takes the writable directory away: a rename now, deletion in the background. No error when it is not there. */
   remove(id: string): void;
@@ -184,7 +184,8 @@ export interface Images {
   /** While held, the image's layers are not collected. The container's id is the holder. */
   hold(imageId: string, holder: string): void;
   release(holder: string): void;
-  usage(): Promise<FilesystemUsage>;
+  /** What layers and what writable directories take. They share one file system: the mount points are the same. */
+  usage(): Promise<{ images: FilesystemUsage; containers: FilesystemUsage }>;
   readonly snapshots: Snapshotter;
   close(): Promise<void>;
 }

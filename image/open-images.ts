@@ -69,6 +69,8 @@ export interface OpenImagesOptions {
 const DEFAULT_MAX_ENTRIES = 4_000_000;
 /** Time for the rooms above to say what they hold, before layers that nobody needs are looked for. */
 const FIRST_COLLECTION_MS = 60_000;
+/** Writable layers that are not measured by then count later. */
+const USAGE_PATIENCE_MS = 1_000;
 /** Layers of a failed pull wait this long for its retry. */
 const KEEP_FAILED_MS = 600_000;
 
@@ -276,9 +278,14 @@ class Store implements Images {
     if (this.#holds.delete(holder)) this.#collectSoon();
   }
 
-  async usage(): Promise<FilesystemUsage> {
-    const { bytes, inodes } = this.#layers.usage();
-    return { mountpoint: this.#root, usedBytes: bytes, inodesUsed: inodes };
+  async usage(): ReturnType<Images['usage']> {
+    const asUsage = ({ bytes, inodes }: { bytes: number; inodes: number }): FilesystemUsage => ({
+      mountpoint: this.#root,
+      usedBytes: bytes,
+      inodesUsed: inodes,
+    });
+    const containers = await this.#snapshots.total(USAGE_PATIENCE_MS);
+    return { images: asUsage(this.#layers.usage()), containers: asUsage(containers) };
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,8 @@ import { ErrnoError, isErrno } from '../native/errno.ts';
 import { hostIdOf, type IdMapping, type IdMappings } from '../native/id-mapping.ts';
 import { cloneMount, mapMountIds } from '../native/mount-api.ts';
 import { mountOverlay, umount, type OverlayOptions } from '../native/mount.ts';
-import { treeUsage } from './disk-usage.ts';
+import { UsageMeter } from './usage-meter.ts';
+import { sleep, waitOrAbort } from '../ground/wait.ts';
 import type { FilesystemUsage, Snapshotter } from './images.ts';
 import type { LayerStore } from './layers/layer-store.ts';
 import type { Trash } from './trash.ts';
@@ -41,6 +42,7 @@ export class OverlaySnapshots implements Snapshotter {
   readonly #layers: LayerStore;
   readonly #trash: Trash;
   readonly #removed: () => void;
+  readonly #meter = new UsageMeter();
 
   constructor(options: {
     root: string;
@@ -164,12 +166,24 @@ export class OverlaySnapshots implements Snapshotter {
   async usage(id: string, signal?: AbortSignal): Promise<FilesystemUsage> {
     if (!this.#records.has(id)) throw new Fault('not-found', `The snapshot ${id} is not there`);
     const upper = join(this.#directory, id, 'fs');
-    const { bytes, inodes } = await treeUsage(upper, signal);
+    const { bytes, inodes } = await waitOrAbort(this.#meter.usage(upper), signal);
     return { mountpoint: upper, usedBytes: bytes, inodesUsed: inodes };
+  }
+
+  /** What all writable directories hold together, as far as it is known within `ms` milliseconds. */
+  async total(ms: number): Promise<{ bytes: number; inodes: number }> {
+    const writable = [...this.#records].flatMap(([id, { view }]) => (view === true ? [] : [id]));
+    const over = new AbortController();
+    const known = Promise.allSettled(writable.map((id) => this.usage(id, over.signal)));
+    // Aborted: all is known in time.
+    await Promise.race([known, sleep(ms, over.signal).catch(() => {})]);
+    over.abort();
+    return this.#meter.total();
   }
 
   remove(id: string): void {
     if (!this.#records.has(id)) return;
+    this.#meter.forget(join(this.#directory, id, 'fs'));
     this.#trash.take(join(this.#directory, id));
     this.#table.delete(id);
     this.#records.delete(id);

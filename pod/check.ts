@@ -17,6 +17,7 @@ export interface PodFinding {
 }
 
 const ID = /^[0-9a-f]{64}$/;
+const ID_LENGTH = 64;
 
 /**
  * Compares the records of pods with processes, mounts and files. Reads, and changes nothing but that records which
@@ -62,7 +63,8 @@ export function checkPods(records: RecordStore, state: string, running: boolean)
   }
   const containerIds = new Set(containers.map(({ id }) => id));
   for (const id of snapshotIds) {
-    if (!containerIds.has(id))
+    // Volumes of a container have names that begin with its id.
+    if (!containerIds.has(id.slice(0, ID_LENGTH)))
       findings.push({ kind: 'snapshot', id, problem: 'a writable layer whose container has no record' });
   }
   const known = new Set([...sandboxIds, ...containerIds]);

@@ -14,6 +14,8 @@ const PROGRAMS: Record<string, string> = {
   busybox: 'busybox-static',
   'docker-registry': 'docker-registry',
   zstd: 'zstd',
+  skopeo: 'skopeo',
+  'mkfs.ext4': 'e2fsprogs',
   openssl: 'openssl',
   nsenter: 'util-linux',
   unshare: 'util-linux',

@@ -308,7 +308,10 @@ export function fakeImages(): Images {
     },
     hold() {},
     release() {},
-    usage: async () => ({ mountpoint: '/var/lib/berth', usedBytes: 2 ** 40, inodesUsed: 3 }),
+    usage: async () => ({
+      images: { mountpoint: '/var/lib/berth', usedBytes: 2 ** 40, inodesUsed: 3 },
+      containers: { mountpoint: '/var/lib/berth', usedBytes: 2 ** 20, inodesUsed: 4 },
+    }),
     get snapshots(): Images['snapshots'] {
       throw new Fault('unimplemented', 'The fake has no snapshots');
     },

@@ -202,7 +202,8 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
     ]);
     assert.deepEqual(store.images.list(), []);
     await store.layersGone();
-    assert.deepEqual(await store.images.usage(), { mountpoint: store.root, usedBytes: 0, inodesUsed: 0 });
+    const nothing = { mountpoint: store.root, usedBytes: 0, inodesUsed: 0 };
+    assert.deepEqual(await store.images.usage(), { images: nothing, containers: nothing });
   });
 
   it('keeps the layers that snapshots and holders need', async () => {
@@ -254,6 +255,8 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
     fs.writeFileSync(store.path('mnt/x'), 'y'.repeat(10_000));
     const { usedBytes, inodesUsed } = await store.images.snapshots.usage('c2');
     assert.deepEqual([usedBytes >= 10_000 && usedBytes < 30_000, inodesUsed], [true, 2]);
+    const { images, containers } = await store.images.usage();
+    assert.deepEqual([images.usedBytes, containers.usedBytes], [0, usedBytes]);
     store.images.snapshots.unmount(store.path('mnt'));
     store.images.snapshots.unmount(store.path('mnt'));
   });
