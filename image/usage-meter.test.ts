@@ -5,14 +5,17 @@ import { UsageMeter } from './usage-meter.ts';
 
 describe('UsageMeter', () => {
   /** A tree whose figure grows by one with each walk; a walk takes `ms`. */
-  function counting(ms: number): { meter: UsageMeter; walks: () => number } {
+  function counting(ms: number): { meter: UsageMeter; walks: () => number; pass: (ms: number) => void } {
     let walks = 0;
-    const meter = new UsageMeter(async (): Promise<TreeUsage> => {
+    let now = 0;
+    const walk = async (): Promise<TreeUsage> => {
       const bytes = ++walks;
-      await wait(ms);
+      await wait(1);
+      now += ms;
       return { bytes, inodes: 1 };
-    });
-    return { meter, walks: () => walks };
+    };
+    const meter = new UsageMeter(walk, () => now);
+    return { meter, walks: () => walks, pass: (more) => void (now += more) };
   }
 
   it('walks once for all who ask at the same time, and not again at once', async () => {
@@ -24,19 +27,22 @@ describe('UsageMeter', () => {
   });
 
   it('gives an older figure while a long walk goes on', async () => {
-    const { meter, walks } = counting(60);
+    const { meter, walks, pass } = counting(60);
     await meter.usage('/a');
-    await wait(1300);
+    pass(1100);
+    await meter.usage('/a');
+    assert.equal(walks(), 1, 'a walk takes a twentieth of the time at most');
+    pass(200);
     assert.equal((await meter.usage('/a')).bytes, 1, 'the answer does not wait');
     assert.equal(walks(), 2);
-    await wait(100);
+    await wait(50);
     assert.equal((await meter.usage('/a')).bytes, 2);
   });
 
   it('gives the new figure of a small tree', async () => {
-    const { meter } = counting(1);
+    const { meter, pass } = counting(1);
     await meter.usage('/a');
-    await wait(600);
+    pass(600);
     assert.equal((await meter.usage('/a')).bytes, 2);
   });
 

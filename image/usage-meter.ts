@@ -26,15 +26,22 @@ export class UsageMeter {
   readonly #walks = new Map<string, Promise<TreeUsage>>();
   readonly #walk: (path: string) => Promise<TreeUsage>;
 
-  constructor(walk: (path: string) => Promise<TreeUsage> = treeUsage) {
+  readonly #now: () => number;
+
+  /** `now`: milliseconds of a clock that only goes forward. */
+  constructor(
+    walk: (path: string) => Promise<TreeUsage> = treeUsage,
+    now: () => number = () => performance.now(),
+  ) {
     this.#walk = walk;
+    this.#now = now;
   }
 
   /** What the tree at `path` holds. Rejects when it cannot be walked and never could. */
   async usage(path: string): Promise<TreeUsage> {
     const known = this.#figures.get(path);
     if (known !== undefined) {
-      const age = performance.now() - known.at;
+      const age = this.#now() - known.at;
       if (age < Math.max(FRESH_MS, REST * known.tookMs)) return known.usage;
       if (known.tookMs > QUICK_MS) {
         // The older figure stays when it fails.
@@ -74,9 +81,9 @@ export class UsageMeter {
   }
 
   async #measure(path: string): Promise<TreeUsage> {
-    const begun = performance.now();
+    const begun = this.#now();
     const usage = await this.#walk(path);
-    const at = performance.now();
+    const at = this.#now();
     // Forgotten meanwhile: nobody would forget it again.
     if (this.#walks.has(path)) this.#figures.set(path, { usage, at, tookMs: at - begun });
     return usage;

@@ -80,5 +80,8 @@ async function checkAlone(file: string | undefined, repair: boolean): Promise<Ch
   const room = { records, exits, stages: NO_STAGES, log: SILENT, bootId, inspectOnly: !repair };
   const images = parts.adopt(await openImageRoom(config, room), (one) => one.close());
   const never = new AbortController();
-  return checkAll({ records, images, state: config.state, live: false }, { repair, signal: never.signal });
+  return await checkAll(
+    { records, images, state: config.state, live: false },
+    { repair, signal: never.signal },
+  );
 }
