@@ -33,7 +33,7 @@ describe('berth check', () => {
     const pod = await runPod(node, 'dead', ['sleep', '1000']);
     const { info } = await node.client.call('ContainerStatus', { containerId: pod.container, verbose: true });
     await node.kill9();
-    process.kill((JSON.parse(info['info']!) as { pid: number }).pid, 'SIGKILL');
+    process.kill(Number(info['pid']), 'SIGKILL');
     const orphan = 'e'.repeat(64);
     mkdirSync(join(node.state, 'containers', orphan));
     const said = await complaints();
