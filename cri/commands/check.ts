@@ -50,7 +50,7 @@ export function checkText({ live, pods, store }: CheckReport): string {
   return head + (rows.length === 0 ? 'Nothing is wrong.\n' : table(['WHAT', 'ID', 'PROBLEM', ''], rows));
 }
 
-function hintFor({ live, pods, store }: CheckReport): string {
+function hintFor({ pods, store }: CheckReport): string {
   if (store.findings.some(({ repaired }) => !repaired))
     return 'berth check --repair sets damaged layers aside';
   if (pods.some(({ kind }) => kind !== 'debt'))
