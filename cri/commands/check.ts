@@ -54,10 +54,7 @@ function hintFor({ pods, store }: CheckReport): string {
   if (store.findings.some(({ repaired }) => !repaired))
     return 'berth check --repair sets damaged layers aside';
   if (pods.some(({ kind }) => kind !== 'debt'))
-    return `the ${live ? 'next' : ''} start of the daemon brings records and kernel together`.replace(
-      '  ',
-      ' ',
-    );
+    return 'the next start of the daemon brings records and kernel together';
   return 'debts are tried again by the daemon';
 }
 
