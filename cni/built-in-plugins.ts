@@ -11,20 +11,31 @@ import { faultOf, type PluginCall, type PluginCaller } from './plugin-runner.ts'
 export class BuiltInPlugins implements PluginCaller {
   readonly #plugins: ReadonlyMap<string, Plugin>;
   readonly #external: PluginCaller;
+  readonly #done: (step: string) => void;
 
-  constructor(plugins: readonly Plugin[], external: PluginCaller, forced: readonly string[] = []) {
+  /** `done` hears of each call of a function that has succeeded: `ADD bridge`, `settle`. */
+  constructor(
+    plugins: readonly Plugin[],
+    external: PluginCaller,
+    forced: readonly string[] = [],
+    done: (step: string) => void = () => undefined,
+  ) {
     this.#plugins = new Map(
       plugins.filter(({ type }) => !forced.includes(type)).map((plugin) => [plugin.type, plugin]),
     );
     this.#external = external;
+    this.#done = done;
+  }
+
+  inProcess(plugin: JsonObject & { type: string }): boolean {
+    return plugin['berth.exec'] !== true && this.#plugins.has(plugin.type);
   }
 
   /** Whether nothing of a list needs an executable: neither its plugins nor those that give their addresses. */
   servesAll({ plugins }: ConfigList): boolean {
     return plugins.every((plugin) => {
       const ipam = isJsonObject(plugin['ipam']) ? plugin['ipam']['type'] : undefined;
-      const types = [plugin.type, ...(typeof ipam === 'string' ? [ipam] : [])];
-      return plugin['berth.exec'] !== true && types.every((type) => this.#plugins.has(type));
+      return this.inProcess(plugin) && (typeof ipam !== 'string' || this.#plugins.has(ipam));
     });
   }
 
@@ -33,7 +44,9 @@ export class BuiltInPlugins implements PluginCaller {
     if (plugin === undefined || call.config['berth.exec'] === true)
       return await this.#external.call(call, signal);
     try {
-      return await callPlugin(plugin, call, this.#delegate(call), signal);
+      const printed = await callPlugin(plugin, call, this.#delegate(call), signal);
+      this.#done(`${call.verb} ${call.type}`);
+      return printed;
     } catch (error) {
       throw error instanceof PluginError ? faultOf(call.verb, error) : error;
     }
@@ -48,6 +61,7 @@ export class BuiltInPlugins implements PluginCaller {
         throw known instanceof PluginError ? faultOf('ADD', known) : known;
       }
     }
+    this.#done('settle');
   }
 
   #delegate({ env, config }: PluginCall): Delegate {

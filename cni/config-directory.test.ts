@@ -45,6 +45,45 @@ describe('the CNI configuration directory', () => {
     assert.equal(directory.current, undefined);
   });
 
+  it('reads .conflist, .conf and .json in the order of their names', async () => {
+    const directory = new ConfigDirectory(path);
+    put('30.conflist', 'third');
+    writeFileSync(
+      join(path, '20.conf'),
+      JSON.stringify({ cniVersion: '0.3.1', name: 'second', type: 'ptp' }),
+    );
+    put('10.json', 'first');
+    await directory.refresh();
+    assert.equal(directory.current?.name, 'first');
+    rmSync(join(path, '10.json'));
+    await directory.refresh();
+    assert.deepEqual([directory.current?.name, directory.current?.plugins.length], ['second', 1]);
+  });
+
+  it('appends plugins from the directory of the network, unless the list forbids it', async () => {
+    const directory = new ConfigDirectory(path);
+    put('10.conflist', 'pods');
+    mkdirSync(join(path, 'pods'));
+    const types = (): string[] | undefined => directory.current?.plugins.map(({ type }) => type);
+    writeFileSync(join(path, 'pods', '20-b.conf'), '{"type":"portmap"}');
+    writeFileSync(join(path, 'pods', '10-a.conf'), '{"type":"tuning"}');
+    writeFileSync(join(path, 'pods', 'notes.txt'), 'no');
+    await directory.refresh();
+    assert.deepEqual(types(), ['bridge', 'tuning', 'portmap']);
+    assert.equal(await directory.refresh(), false);
+    writeFileSync(join(path, 'pods', '10-a.conf'), '{"type":"firewall"}');
+    assert.equal(await directory.refresh(), true);
+    assert.deepEqual(types(), ['bridge', 'firewall', 'portmap']);
+    writeFileSync(join(path, 'pods', '30-c.conf'), '{"mtu":1400}');
+    await directory.refresh();
+    assert.equal(directory.current, undefined);
+    assert.match(directory.bad[0]!.reason, /plugin 3 has no usable type/);
+    const list = { cniVersion: '1.1.0', name: 'pods', loadOnlyInlinedPlugins: true };
+    writeFileSync(join(path, '10.conflist'), JSON.stringify({ ...list, plugins: [{ type: 'ptp' }] }));
+    await directory.refresh();
+    assert.deepEqual(types(), ['ptp']);
+  });
+
   it('is empty while it is missing', async () => {
     const directory = new ConfigDirectory(join(path, 'later'));
     await directory.refresh();

@@ -28,24 +28,31 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A file with one plugin of a list, which stands in a directory beside the list. */
+export interface PluginFile {
+  file: string;
+  text: string;
+}
+
+/**
+ * The network whose further plugins may stand in a directory of its name beside the list; undefined when the list takes
+ * none: it says `loadOnlyInlinedPlugins`, or is a lone plugin. Throws Fault `invalid` as `parseConfigList` does.
+ */
+export function networkWithPluginFiles(text: string, file: string): string | undefined {
+  const parsed = objectIn(text, file);
+  const lone = parsed['plugins'] === undefined && parsed['type'] !== undefined;
+  return lone || isTrue(parsed['loadOnlyInlinedPlugins']) ? undefined : nameOf(parsed, file);
+}
+
 /**
  * Reads the text of a `.conflist` file, or of a `.conf` file that holds a single plugin: that becomes a list of one.
- * `file` names it in errors. Throws Fault `invalid`.
+ * `more`: plugins that follow those of the list. `file` names it in errors. Throws Fault `invalid`.
  */
-export function parseConfigList(text: string, file: string): ConfigList {
-  const refuse = (what: string, cause?: unknown): never => {
-    throw new Fault('invalid', what, { subject: `CNI configuration ${file}`, cause });
-  };
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    return refuse('Not JSON', cause);
-  }
-  if (!isJsonObject(parsed)) return refuse('Not a JSON object');
-  const { name, plugins } = parsed;
-  if (typeof name !== 'string' || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
-    return refuse(`${JSON.stringify(name) ?? 'nothing'} is no network name`);
+export function parseConfigList(text: string, file: string, more: readonly PluginFile[] = []): ConfigList {
+  const refuse = (what: string): never => refuseFile(file, what);
+  const parsed = objectIn(text, file);
+  const { plugins } = parsed;
+  const name = nameOf(parsed, file);
   const cniVersion = bestVersion(parsed);
   if (cniVersion === undefined)
     return refuse(
@@ -53,7 +60,8 @@ export function parseConfigList(text: string, file: string): ConfigList {
     );
   if (plugins !== undefined && !Array.isArray(plugins)) return refuse('plugins is no list');
   // A lone plugin says its name and version itself, and type instead of plugins.
-  const members: unknown[] = plugins ?? (parsed['type'] === undefined ? [] : [parsed]);
+  const inlined: unknown[] = plugins ?? (parsed['type'] === undefined ? [] : [parsed]);
+  const members = [...inlined, ...more.map((one) => objectIn(one.text, one.file))];
   if (members.length === 0) return refuse('It lists no plugins');
   return {
     name,
@@ -73,6 +81,25 @@ export function parseConfigList(text: string, file: string): ConfigList {
       return { ...plugin, type };
     }),
   };
+}
+
+function refuseFile(file: string, what: string, cause?: unknown): never {
+  throw new Fault('invalid', what, { subject: `CNI configuration ${file}`, cause });
+}
+
+function objectIn(text: string, file: string): JsonObject {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    return refuseFile(file, 'Not JSON', cause);
+  }
+  return isJsonObject(parsed) ? parsed : refuseFile(file, 'Not a JSON object');
+}
+
+function nameOf({ name }: JsonObject, file: string): string {
+  if (typeof name === 'string' && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return name;
+  return refuseFile(file, `${JSON.stringify(name) ?? 'nothing'} is no network name`);
 }
 
 /** `cniVersions` (1.1.0) may offer more than `cniVersion`: the newest that we speak. */

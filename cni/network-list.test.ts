@@ -135,6 +135,76 @@ describe('CNI plugins', () => {
       await assert.rejects(addToNetwork(quick, list('1.0.0', [{ type: 'odd' }]), POD, ignore), { message });
     });
 
+  it('kills a plugin with the children that left its process group', async () => {
+    const marks = join(directory, 'child');
+    const child = `setsid sh -c 'echo $$ > ${marks}; exec sleep 60' & while [ ! -s ${marks} ]; do sleep 0.01; done; sleep 60`;
+    plugin('parent', `[ $CNI_COMMAND = ADD ] || exit 0; ${child}`);
+    const quick = new PluginRunner(exits, [join(directory, 'bin')], 1500);
+    await assert.rejects(addToNetwork(quick, list('1.0.0', [{ type: 'parent' }]), POD, ignore), {
+      kind: 'deadline',
+    });
+    const pid = Number(readFileSync(marks, 'utf8'));
+    const state = (): string => {
+      try {
+        return readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]!;
+      } catch {
+        return 'gone';
+      }
+    };
+    for (let tries = 0; !['gone', 'Z'].includes(state()) && tries < 200; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.match(state(), /gone|Z/);
+  });
+
+  it('gives a plugin the result before it in the version of the list', async () => {
+    plugin(
+      'newer',
+      `[ $CNI_COMMAND = ADD ] && echo '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","mtu":9,"sandbox":"/n"}],"ips":[{"address":"fd00::9/64","interface":0}]}'; exit 0`,
+    );
+    plugin(
+      'nameless',
+      `[ $CNI_COMMAND = ADD ] && echo '{"ips":[{"version":"6","address":"fd00::9/64"}]}'; exit 0`,
+    );
+    const result = await addToNetwork(
+      runner,
+      list('0.4.0', [{ type: 'newer' }, { type: 'nameless' }]),
+      POD,
+      ignore,
+    );
+    assert.deepEqual(calls()[1]!.config['prevResult'], {
+      cniVersion: '0.4.0',
+      interfaces: [{ name: 'eth0', sandbox: '/n' }],
+      ips: [{ version: '6', address: 'fd00::9/64', interface: 0 }],
+      dns: {},
+    });
+    assert.equal(result['cniVersion'], '0.4.0');
+  });
+
+  it('refuses a result of a version before 0.3.0', async () => {
+    plugin(
+      'old',
+      `[ $CNI_COMMAND = ADD ] && echo '{"cniVersion":"0.2.0","ip4":{"ip":"10.1.0.2/24"}}'; exit 0`,
+    );
+    await assert.rejects(addToNetwork(runner, list('1.0.0', [{ type: 'old' }]), POD, ignore), {
+      kind: 'internal',
+      message: /CNI plugin old: The result is of version "0.2.0", which is none of 0.3.0/,
+    });
+  });
+
+  it('has what was made kept before an executable goes on with it', async () => {
+    plugin('one', RESULT);
+    plugin('two', RESULT);
+    const kept: unknown[] = [];
+    const both = list('1.0.0', [{ type: 'one' }, { type: 'two' }]);
+    await addToNetwork(runner, both, POD, ignore, undefined, ({ by }) => {
+      kept.push([by, calls().length]);
+    });
+    assert.deepEqual(kept, [
+      ['one', 1],
+      ['two', 2],
+    ]);
+  });
+
   it('makes a clear error of a missing executable, and of arguments that cannot be said', async () => {
     const missing = list('1.0.0', [{ type: 'nowhere' }]);
     await assert.rejects(addToNetwork(runner, missing, POD, ignore), {

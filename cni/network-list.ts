@@ -1,7 +1,7 @@
 import { Fault } from '../ground/fault.ts';
 import { type ConfigList, isJsonObject, type JsonObject, versionAtLeast } from './config-list.ts';
 import type { PluginCaller, Verb } from './plugin-runner.ts';
-import { checkResult } from './result.ts';
+import { resultIn } from './result.ts';
 
 /** The pod side of a call: what the specification names container ID, network namespace, interface and arguments. */
 export interface PodInterface {
@@ -19,6 +19,8 @@ type Call = (verb: Verb, plugin: JsonObject & { type: string }, prevResult?: Jso
 /**
  * ADD of each plugin in order, each with the result of the one before it. Returns the last result. When one fails,
  * DEL of all has run in reverse order; `undoFailed` hears of what went wrong in that. Throws the Fault of the ADD.
+ * `keep` gets the result so far before an executable goes on with it, and at the end before what plugins have put off
+ * is done: who is cut off there needs it for DEL.
  */
 export async function addToNetwork(
   runner: PluginCaller,
@@ -26,19 +28,24 @@ export async function addToNetwork(
   pod: PodInterface,
   undoFailed: (error: unknown) => void,
   signal?: AbortSignal,
+  keep: (result: JsonObject) => void = () => undefined,
 ): Promise<JsonObject> {
   const call = caller(runner, list, pod, signal);
   let result: JsonObject | undefined;
   try {
-    for (const plugin of list.plugins)
-      result = checkResult(await call('ADD', plugin, result), `CNI plugin ${plugin.type}`);
+    for (const plugin of list.plugins) {
+      if (result !== undefined && runner.inProcess?.(plugin) !== true) keep(result);
+      const printed = await call('ADD', plugin, result);
+      result = resultIn(list.cniVersion, printed, `CNI plugin ${plugin.type}`);
+    }
+    keep(result!);
     await runner.settle?.(pod.containerId, signal);
   } catch (error) {
     // Not with the caller's signal: that it fired may be why we are here.
     await deleteFromNetwork(runner, list, pod, result).catch(undoFailed);
     throw error;
   }
-  return result ?? {};
+  return result!;
 }
 
 /**
@@ -57,7 +64,9 @@ export async function deleteFromNetwork(
   const failures: unknown[] = [];
   for (const plugin of list.plugins.slice(part.from, part.to).toReversed()) {
     try {
-      await call('DEL', plugin, versionAtLeast(list.cniVersion, '0.4.0') ? result : undefined);
+      // Before 0.4.0 DEL had none; a function of ours finds by it what to take away.
+      const takes = versionAtLeast(list.cniVersion, '0.4.0') || runner.inProcess?.(plugin) === true;
+      await call('DEL', plugin, takes ? result : undefined);
     } catch (error) {
       failures.push(error);
     }

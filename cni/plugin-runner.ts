@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { Fault, type FaultKind } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
+import { killProcess } from '../native/pidfd.ts';
+import { descendants } from '../native/process-tree.ts';
 import { run, type RunResult } from '../native/run.ts';
+import { SIG } from '../native/signals.ts';
 import { findExecutable } from '../native/spawn.ts';
 import { isJsonObject, type JsonObject } from './config-list.ts';
 import { CNI_ERROR, PluginError } from './plugin-error.ts';
@@ -32,11 +35,13 @@ const MAX_OUTPUT = 1 << 20;
 export interface PluginCaller {
   /** What it printed, parsed; undefined for nothing. Throws Fault, with the PluginError as cause when it failed. */
   call(call: PluginCall, signal?: AbortSignal): Promise<unknown>;
+  /** Whether a plugin of a list is a function of this process. Absent: none is. */
+  inProcess?(plugin: JsonObject & { type: string }): boolean;
   /** Called when all plugins of a list have added a pod: does what they have put off. Absent: they put nothing off. */
   settle?(containerId: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** Runs plugins by exec. A plugin that takes too long is killed with its process group. */
+/** Runs plugins by exec. A plugin that takes too long is killed with its process group and its descendants. */
 export class PluginRunner implements PluginCaller {
   readonly #exits: ExitWatcher;
   readonly #binDirs: string[];
@@ -86,6 +91,8 @@ export class PluginRunner implements PluginCaller {
       maxOutput: MAX_OUTPUT,
       timeoutMs,
       signal,
+      // A child that left the plugin's process group belongs to it all the same.
+      beforeKill: killDescendants,
     });
     if (result.killed === 'abort') signal?.throwIfAborted();
     if (result.killed === 'timeout')
@@ -100,6 +107,10 @@ export class PluginRunner implements PluginCaller {
       throw new Fault('internal', `${call.verb} printed what is no JSON: ${excerpt(text)}`, { subject });
     return parsed;
   }
+}
+
+function killDescendants(pid: number): void {
+  for (const { pid: child, startTime } of descendants(pid)) killProcess(child, startTime, SIG.SIGKILL);
 }
 
 function failure(call: PluginCall, subject: string, result: RunResult): Fault {

@@ -1,5 +1,11 @@
 import { Fault } from '../ground/fault.ts';
-import { type CniVersion, isJsonObject, type JsonObject, versionAtLeast } from './config-list.ts';
+import {
+  CNI_VERSIONS,
+  type CniVersion,
+  isJsonObject,
+  type JsonObject,
+  versionAtLeast,
+} from './config-list.ts';
 
 /** An interface that an ADD made or uses. `sandbox` is the namespace's path, absent for one on the node. */
 export interface ResultInterface {
@@ -60,6 +66,25 @@ export function checkResult(value: unknown, subject: string): JsonObject {
     )
       throw new Fault('internal', `The result has an unusable address ${JSON.stringify(ip)}`, { subject });
   return value;
+}
+
+/**
+ * Checks what an ADD printed, and gives it in the list's version: what the next plugin gets is of the version that its
+ * configuration says (CNI specification, "Version considerations"). A result of that very version stays as it is,
+ * fields of the plugin's own included; one that says no version is taken for it. Throws Fault `internal`.
+ */
+export function resultIn(version: CniVersion, value: unknown, subject: string): JsonObject {
+  const given = checkResult(value, subject);
+  const said = given['cniVersion'] ?? '';
+  if (said === version) return given;
+  if (said === '') return { ...given, cniVersion: version };
+  if (!CNI_VERSIONS.includes(said as CniVersion))
+    throw new Fault(
+      'internal',
+      `The result is of version ${JSON.stringify(said)}, which is none of ${CNI_VERSIONS.join(', ')}`,
+      { subject },
+    );
+  return resultAs(version, resultFrom(given, subject));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { release } from 'node:os';
 import { systemClock } from '../ground/clock.ts';
-import { crashingAt } from '../ground/crash-at.ts';
+import { crashAfter, crashingAt } from '../ground/crash-at.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
@@ -27,8 +27,8 @@ import { ownVersion } from './version.ts';
 export interface DaemonOptions extends LoadedConfig {
   log: Log;
   /**
-   * For tests: `BERTH_CRASH_AT=RunPodSandbox:network` kills the daemon at that stage, `BERTH_BOOT_ID` takes the place
-   * of the kernel's boot id.
+   * For tests: `BERTH_CRASH_AT=RunPodSandbox:network` kills the daemon at that stage, `CNI:ADD bridge` after that step;
+   * `BERTH_BOOT_ID` takes the place of the kernel's boot id.
    */
   environment: Record<string, string | undefined>;
 }
@@ -59,7 +59,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const images = parts.adopt(await openImageRoom(config, { records, exits, stages, log, bootId }), (one) =>
     one.close(),
   );
-  const network = parts.adopt(await openNetworkRoom(config, records, exits, log), (one) => one.close());
+  const network = parts.adopt(await openNetworkRoom(options, records, exits), (one) => one.close());
   await network.start();
   const settings = podSettings(config);
   const pods = parts.adopt(
@@ -131,10 +131,9 @@ function stageSink(metrics: Metrics, rest: Rest, crashAt: string | undefined): O
 }
 
 function openNetworkRoom(
-  config: Config,
+  { config, log, environment }: DaemonOptions,
   records: RecordStore,
   exits: ExitWatcher,
-  log: Log,
 ): ReturnType<typeof openNetwork> {
   const {
     conf_dir: confDir,
@@ -143,7 +142,13 @@ function openNetworkRoom(
     pod_cidr: podCidr,
     bridge,
   } = config.network;
-  return openNetwork({ records, exits, log, config: { confDir, binDirs, execPlugins, podCidr, bridge } });
+  return openNetwork({
+    records,
+    exits,
+    log,
+    config: { confDir, binDirs, execPlugins, podCidr, bridge },
+    step: crashAfter(environment['BERTH_CRASH_AT'] ?? ''),
+  });
 }
 
 /** A taken address is an error of Exec, Attach and PortForward, not the end of the daemon. */

@@ -14,3 +14,10 @@ export function crashingAt(spec: string, inner: StageSink): StageSink {
     leave: (operation, id, outcome) => inner.leave(operation, id, outcome),
   };
 }
+
+/** As `crashingAt`, at a step inside the network: `CNI:ADD bridge` dies when that function has returned. */
+export function crashAfter(spec: string): (step: string) => void {
+  return (step) => {
+    if (spec === `CNI:${step}`) process.kill(process.pid, 'SIGKILL');
+  };
+}

@@ -8,6 +8,7 @@ import { isNsfs } from '../native/namespaces.ts';
 import { linkIndex } from '../native/netlink.ts';
 import { AddressLeases, type Lease } from './address-leases.ts';
 import { forgetUdpFlows } from './host-port-flows.ts';
+import type { HostPortOwners } from './host-port-owners.ts';
 import { HostPortClaims } from './host-ports.ts';
 import type { RuleTables } from './iptables.ts';
 import { LeaseSweep } from './lease-sweep.ts';
@@ -31,6 +32,8 @@ export interface BridgeOptions {
   bridge: string;
   /** One of each family: who reads and writes the node's rules. */
   tables: RuleTables[];
+  /** Who has which port of the node by any of its networks. */
+  owners?: HostPortOwners;
 }
 
 /**
@@ -56,7 +59,7 @@ export class BridgeNetwork {
     this.#log = options.log;
     this.#name = options.bridge;
     this.#leases = new AddressLeases(options.records);
-    this.#claims = new HostPortClaims(options.records);
+    this.#claims = new HostPortClaims(options.records, options.owners);
     this.#rules = new NodeRules(options.bridge, options.tables, this.#claims, () => [
       ...new Set([...this.#ranges.map(({ cidr }) => cidr), ...this.#leases.ranges()]),
     ]);
@@ -96,7 +99,8 @@ export class BridgeNetwork {
     undo.push('lease', () => this.#giveBack(id, lease));
     try {
       if (hostPorts.length > 0) {
-        const claim = { id, addresses: lease.addresses, ports: hostPorts };
+        const name = `${request.podNamespace}/${request.podName}`;
+        const claim = { id, name, addresses: lease.addresses, ports: hostPorts };
         this.#claims.claim(claim);
         undo.push('host ports', () => this.#leavePorts(id));
         enableLocalHostPorts(this.#name, this.#log);

@@ -34,6 +34,7 @@ interface Leaving {
   attachment: CniAttachment;
   /** Rules are gone. */
   released: boolean;
+  onRelease: PromiseWithResolvers<void>;
   /** When its link is deleted, and not before when a try has failed. */
   due: number;
   notBefore: number;
@@ -48,15 +49,23 @@ export class CniDepartures {
   readonly #caller: PluginCaller;
   readonly #table: RecordTable<CniAttachment>;
   readonly #log: Log;
+  readonly #released: (id: string) => void;
   readonly #leaving = new Map<string, Leaving>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(caller: PluginCaller, table: RecordTable<CniAttachment>, log: Log) {
+  /** `released` hears when nothing leads to a pod any more. */
+  constructor(
+    caller: PluginCaller,
+    table: RecordTable<CniAttachment>,
+    log: Log,
+    released: (id: string) => void,
+  ) {
     this.#caller = caller;
     this.#table = table;
     this.#log = log;
+    this.#released = released;
   }
 
   /** Begins: durable when this returns. A pod that is leaving already stays so. */
@@ -72,10 +81,16 @@ export class CniDepartures {
     this.#leaving.set(id, {
       attachment,
       released: false,
+      onRelease: Promise.withResolvers(),
       due: performance.now() + PATIENCE_MS,
       notBefore: 0,
     });
     this.#schedule(0);
+  }
+
+  /** Waits until nothing leads to this pod any more. At once for one that is not leaving. */
+  async whenReleased(id: string): Promise<void> {
+    await this.#leaving.get(id)?.onRelease.promise;
   }
 
   /** How many have not left. */
@@ -124,6 +139,8 @@ export class CniDepartures {
         to: list.plugins.length,
       });
       one.released = true;
+      this.#released(id);
+      one.onRelease.resolve();
     });
   }
 

@@ -5,27 +5,51 @@ import { podAddresses } from '../cni/result.ts';
 import { Fault, messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore, RecordTable } from '../ground/records.ts';
+import { sleep } from '../ground/wait.ts';
 import { isNsfs } from '../native/namespaces.ts';
 import { type CniAttachment, CniDepartures } from './cni-departures.ts';
+import { type HostPortOwner, type HostPortOwners } from './host-port-owners.ts';
+import { checkPort } from './host-ports.ts';
 import { loopbackUp } from './pod-link.ts';
 import { podCapabilities } from './pod-capabilities.ts';
-import type { AttachRequest, Attachment } from './pod-network.ts';
+import type { AttachRequest, Attachment, HostPort } from './pod-network.ts';
 
 /** The name that the kubelet and its tools expect. */
 const IF_NAME = 'eth0';
+
+/** How long a pod waits for a port that one that is leaving still has. */
+const PORT_PATIENCE_MS = 5000;
+
+export interface CniNetworkOptions {
+  records: RecordStore;
+  runner: BuiltInPlugins;
+  log: Log;
+  /** Who has which port of the node by any of its networks. */
+  owners: HostPortOwners;
+  /** Hears of steps, for tests. */
+  step?: (name: string) => void;
+}
 
 /** Pods whose network CNI plugins make. What was added is durable in the table `cni-attachments` before plugins run. */
 export class CniNetwork {
   readonly #runner: BuiltInPlugins;
   readonly #table: RecordTable<CniAttachment>;
   readonly #log: Log;
+  readonly #owners: HostPortOwners;
   readonly #departures: CniDepartures;
+  readonly #step: (name: string) => void;
+  /** Dead sandboxes whose DEL has failed, and that nobody else asks for. */
+  readonly #owed = new Map<string, CniAttachment>();
 
-  constructor(records: RecordStore, runner: BuiltInPlugins, log: Log) {
+  constructor({ records, runner, log, owners, step = () => undefined }: CniNetworkOptions) {
     this.#table = records.table('cni-attachments', checkAttachment);
     this.#runner = runner;
     this.#log = log;
-    this.#departures = new CniDepartures(runner, this.#table, log);
+    this.#owners = owners;
+    this.#step = step;
+    this.#departures = new CniDepartures(runner, this.#table, log, (id) => owners.free(id));
+    for (const { id, value } of this.#table.all())
+      owners.restore({ id, name: nameOf(value.pod), ports: portsOf(value) });
   }
 
   has(id: string): boolean {
@@ -50,8 +74,10 @@ export class CniNetwork {
         K8S_POD_INFRA_CONTAINER_ID: id,
         K8S_POD_UID: request.podUid,
       },
-      capabilities: podCapabilities(request, podCidr, list.name),
+      capabilities: podCapabilities(request, podCidr),
     };
+    const ports = portsOf({ list, pod });
+    if (ports.length > 0) await this.#claim({ id, name: nameOf(pod), ports }, signal);
     this.#table.put(id, { list, pod });
     const loopback = loopbackUp(netnsPath);
     // Its failure is told below; the plugins need not wait for it.
@@ -69,22 +95,22 @@ export class CniNetwork {
         );
       },
       signal,
+      (so) => this.#table.put(id, { list, pod, result: so }),
     ).catch((error: unknown) => {
-      if (undone) this.#table.delete(id);
+      if (undone) this.#forget(id);
       throw error;
     });
-    const attached: CniAttachment = { list, pod, result };
-    this.#table.put(id, attached);
     const addresses = podAddresses(result, IF_NAME);
     try {
       await loopback;
       if (addresses.length === 0)
         throw new Fault('internal', `The CNI network ${list.name} gave the pod no address`);
+      for (const port of ports) checkPort(port, addresses);
     } catch (error) {
       await this.detach(request, undefined);
       throw error;
     }
-    return { network: 'cni', addresses, detail: { ...attached } };
+    return { network: 'cni', addresses, detail: { list, pod, result } };
   }
 
   /**
@@ -99,12 +125,12 @@ export class CniNetwork {
     const attached = this.#table.get(request.id) ?? attachedIn(attachment);
     if (attached === undefined || attached.leaving === true) return;
     if (attached.result !== undefined && this.#runner.servesAll(attached.list))
-      return this.#departures.begin(request.id, attached);
+      return this.#leave(request.id, attached);
     await this.#delete(attached, signal);
-    this.#table.delete(request.id);
+    this.#forget(request.id);
   }
 
-  /** DEL for all sandboxes that are not in `live`, a few at a time. What fails is kept and tried at the next start. */
+  /** DEL for all sandboxes that are not in `live`, a few at a time. What fails is kept for `retry`. */
   async gc(live: Set<string>, current: ConfigList | undefined): Promise<void> {
     const rows = this.#table.all();
     const dead = rows.filter(({ id }) => !live.has(id));
@@ -117,8 +143,9 @@ export class CniNetwork {
         }
         try {
           await this.#delete(value);
-          this.#table.delete(id);
+          this.#forget(id);
         } catch (error) {
+          this.#owed.set(id, value);
           this.#log.warn({ sandbox: id, error: messageOf(error) }, 'CNI DEL of a dead sandbox failed');
         }
       }
@@ -126,7 +153,7 @@ export class CniNetwork {
     await Promise.all(Array.from({ length: 4 }, worker));
     if (current === undefined) return;
     const valid = rows
-      .filter(({ id, value }) => live.has(id) && value.list.name === current.name)
+      .filter(({ id, value }) => (live.has(id) || value.leaving === true) && value.list.name === current.name)
       .map(({ id }) => ({ containerID: id, ifname: IF_NAME }));
     try {
       await collectGarbage(this.#runner, current, valid);
@@ -135,9 +162,46 @@ export class CniNetwork {
     }
   }
 
+  /** Tries again what `gc` could not do. Never rejects. */
+  async retry(): Promise<void> {
+    for (const [id, attached] of this.#owed) {
+      try {
+        if (this.has(id)) await this.#delete(attached);
+      } catch {
+        continue; // said by gc
+      }
+      this.#owed.delete(id);
+      this.#forget(id);
+    }
+  }
+
   /** Departures that are under way go on after the next start. */
   async close(): Promise<void> {
     await this.#departures.close();
+  }
+
+  /** A port of a pod that is leaving is waited for: its rules go in the background. */
+  async #claim(owner: HostPortOwner, signal?: AbortSignal): Promise<void> {
+    const rivals = this.#owners.rivals(owner.id, owner.ports);
+    if (rivals.length > 0) {
+      const released = Promise.all(rivals.map(async (id) => await this.#departures.whenReleased(id)));
+      const enough = new AbortController();
+      await Promise.race([
+        released,
+        sleep(PORT_PATIENCE_MS, AbortSignal.any([enough.signal, ...(signal === undefined ? [] : [signal])])),
+      ]).finally(() => enough.abort());
+    }
+    this.#owners.claim(owner);
+  }
+
+  #leave(id: string, attached: CniAttachment): void {
+    this.#departures.begin(id, attached);
+    this.#step('leaving');
+  }
+
+  #forget(id: string): void {
+    this.#table.delete(id);
+    this.#owners.free(id);
   }
 
   async #delete({ list, pod, result }: CniAttachment, signal?: AbortSignal): Promise<void> {
@@ -145,6 +209,27 @@ export class CniNetwork {
     const netns = isNsfs(pod.netns) ? pod.netns : '';
     await deleteFromNetwork(this.#runner, list, { ...pod, netns }, result, signal);
   }
+}
+
+/** The host ports that plugins of the list lead to the pod. Lists without such a plugin claim none. */
+function portsOf({ list, pod }: Pick<CniAttachment, 'list' | 'pod'>): HostPort[] {
+  const serves = list.plugins.some(
+    ({ capabilities }) => isJsonObject(capabilities) && capabilities['portMappings'] === true,
+  );
+  const given = pod.capabilities['portMappings'];
+  if (!serves || !Array.isArray(given)) return [];
+  return (given as (HostPort & { hostIP: string })[]).map(
+    ({ protocol, hostPort, containerPort, hostIP: hostIp }) => ({
+      protocol,
+      hostPort,
+      containerPort,
+      hostIp,
+    }),
+  );
+}
+
+function nameOf({ args }: PodInterface): string {
+  return `${args['K8S_POD_NAMESPACE']}/${args['K8S_POD_NAME']}`;
 }
 
 function attachedIn(attachment: Attachment | undefined): CniAttachment | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { RecordStore } from '../ground/records.ts';
+import { HostPortOwners } from './host-port-owners.ts';
 import { HostPortClaims, hostPortsOf } from './host-ports.ts';
 import { NodeRules } from './node-rules.ts';
 import type { RuleTables } from './iptables.ts';
@@ -23,6 +24,28 @@ describe('host ports', () => {
 
   const claim = (id: string, ...ports: HostPort[]): void =>
     claims.claim({ id, addresses: ['10.1.0.2', 'fd00::2'], ports });
+
+  it('belong to one sandbox among all networks, and the error says to which pod', () => {
+    const owners = new HostPortOwners();
+    const both = new HostPortClaims(records, owners);
+    owners.claim({ id: 'c', name: 'shop/web', ports: [port(80)] });
+    const claimed = { id: 'b', addresses: ['10.1.0.2'], ports: [port(80)] };
+    assert.throws(() => both.claim(claimed), {
+      kind: 'exists',
+      message: /80\/tcp belongs to sandbox c \(pod shop\/web\)/,
+    });
+    assert.deepEqual(owners.rivals('x', [port(80, '192.0.2.1'), port(81)]), ['c']);
+    owners.free('c');
+    both.claim({ ...claimed, name: 'shop/bread' });
+    const again = new HostPortOwners();
+    void new HostPortClaims(records, again);
+    assert.throws(
+      () => again.claim({ id: 'd', name: '', ports: [port(80)] }),
+      /belongs to sandbox b \(pod shop\/bread\)/,
+    );
+    both.drop('b');
+    assert.deepEqual(owners.rivals('x', [port(80)]), []);
+  });
 
   it('belong to one sandbox at a time, per protocol and address', () => {
     claim('a', port(80), port(81, '192.0.2.1'), port(82, '0.0.0.0'));

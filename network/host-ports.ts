@@ -1,19 +1,26 @@
 import { Fault } from '../ground/fault.ts';
 import type { RecordStore, RecordTable } from '../ground/records.ts';
+import { HostPortOwners, portText } from './host-port-owners.ts';
 import type { HostPort } from './pod-network.ts';
 import { addressFamily } from './pod-range.ts';
-import { isAnyAddress, type PodPorts } from './rule-text.ts';
+import type { PodPorts } from './rule-text.ts';
 
-/** Who has which port of the node: in memory and in the table `host-ports`, durable before any rule is written. */
+/** The host ports of pods on the built-in bridge, in memory and in the table `host-ports`; durable before their rules. */
 export class HostPortClaims {
   readonly #table: RecordTable<PodPorts>;
+  readonly #owners: HostPortOwners;
   readonly #claims = new Map<string, PodPorts>();
   /** Those whose rules are being removed: they still hold their ports. */
   readonly #leaving = new Set<string>();
 
-  constructor(records: RecordStore) {
+  /** `owners`: who has which port by any network of the node. */
+  constructor(records: RecordStore, owners: HostPortOwners = new HostPortOwners()) {
+    this.#owners = owners;
     this.#table = records.table('host-ports', checkClaim);
-    for (const { id, value } of this.#table.all()) this.#claims.set(id, value);
+    for (const { id, value } of this.#table.all()) {
+      this.#claims.set(id, value);
+      owners.restore({ id, name: value.name ?? '', ports: value.ports });
+    }
   }
 
   get(id: string): PodPorts | undefined {
@@ -34,22 +41,8 @@ export class HostPortClaims {
    * port, protocol or host address cannot be served.
    */
   claim(claim: PodPorts): void {
-    for (const [index, port] of claim.ports.entries()) {
-      checkPort(port, claim.addresses);
-      const twin = claim.ports.slice(0, index).find((other) => collide(port, other));
-      if (twin !== undefined)
-        throw new Fault('invalid', `Host port ${describe(port)} is asked for twice`, {
-          subject: `sandbox ${claim.id}`,
-        });
-      const owner = [...this.#claims.values()].find(
-        (other) => other.id !== claim.id && other.ports.some((p) => collide(port, p)),
-      );
-      if (owner !== undefined)
-        throw new Fault('exists', `Host port ${describe(port)} belongs to sandbox ${owner.id}`, {
-          subject: `sandbox ${claim.id}`,
-          hint: 'remove that pod first, or take another port',
-        });
-    }
+    for (const port of claim.ports) checkPort(port, claim.addresses);
+    this.#owners.claim({ id: claim.id, name: claim.name ?? '', ports: claim.ports });
     this.#table.put(claim.id, claim);
     this.#claims.set(claim.id, claim);
   }
@@ -64,6 +57,7 @@ export class HostPortClaims {
     this.#table.delete(id);
     this.#claims.delete(id);
     this.#leaving.delete(id);
+    this.#owners.free(id);
   }
 }
 
@@ -80,16 +74,10 @@ export function hostPortsOf(
   });
 }
 
-function collide(a: HostPort, b: HostPort): boolean {
-  if (a.protocol !== b.protocol || a.hostPort !== b.hostPort) return false;
-  const families = [a, b].map(({ hostIp }) => (hostIp === '' ? undefined : addressFamily(hostIp)));
-  if (families[0] !== undefined && families[1] !== undefined && families[0] !== families[1]) return false;
-  return isAnyAddress(a.hostIp) || isAnyAddress(b.hostIp) || a.hostIp === b.hostIp;
-}
-
-function checkPort(port: HostPort, addresses: string[]): void {
+/** Throws Fault `invalid` when the port cannot lead to a pod with these addresses. */
+export function checkPort(port: HostPort, addresses: string[]): void {
   const refuse = (what: string): never => {
-    throw new Fault('invalid', `Host port ${describe(port)}: ${what}`);
+    throw new Fault('invalid', `Host port ${portText(port)}: ${what}`);
   };
   for (const number of [port.hostPort, port.containerPort])
     if (!Number.isInteger(number) || number < 1 || number > 65535) refuse(`${number} is no port`);
@@ -99,10 +87,6 @@ function checkPort(port: HostPort, addresses: string[]): void {
   if (family === undefined) refuse('the host address is no address');
   if (!addresses.some((address) => addressFamily(address) === family))
     refuse(`the pod has no IPv${family} address to lead it to`);
-}
-
-function describe({ hostIp, hostPort, protocol }: HostPort): string {
-  return `${hostIp === '' ? '' : `${hostIp.includes(':') ? `[${hostIp}]` : hostIp}:`}${hostPort}/${protocol}`;
 }
 
 function checkClaim(value: unknown): PodPorts {

@@ -8,6 +8,7 @@ import type { Log } from '../ground/log.ts';
 import type { RecordStore, RecordTable } from '../ground/records.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { BridgeNetwork } from './bridge-network.ts';
+import { HostPortOwners } from './host-port-owners.ts';
 import { CniNetwork } from './cni-network.ts';
 import { Iptables } from './iptables.ts';
 import { NetworkReadiness } from './network-readiness.ts';
@@ -33,6 +34,10 @@ export interface NetworkOptions {
   };
   /** How often the configuration directory is looked at. */
   pollMs?: number;
+  /** How long plugins that were ready may fail before the node counts as not ready. */
+  graceMs?: number;
+  /** Hears of each step that a plugin in this process has taken: `ADD bridge`, `settle`, `DEL portmap`. */
+  step?: (name: string) => void;
 }
 
 const POLL_MS = 3000;
@@ -76,18 +81,20 @@ class NodeNetwork implements PodNetwork {
   /** Why the built-in network is not ready; empty when it is. */
   #bridgeTrouble = 'It has not been started yet';
 
-  constructor({ records, exits, log, config, pollMs }: NetworkOptions) {
+  constructor({ records, exits, log, config, pollMs, graceMs, step }: NetworkOptions) {
     const runner = new BuiltInPlugins(
       ownPlugins({ exits }),
       new PluginRunner(exits, config.binDirs),
       config.execPlugins,
+      step,
     );
+    const owners = new HostPortOwners();
     this.#log = log;
     this.#directory = new ConfigDirectory(config.confDir);
-    this.#cni = new CniNetwork(records, runner, log);
-    this.#readiness = new NetworkReadiness(runner);
+    this.#cni = new CniNetwork({ records, runner, log, owners, step });
+    this.#readiness = new NetworkReadiness(runner, graceMs);
     const tables = [new Iptables(exits, 4), new Iptables(exits, 6)];
-    this.#bridge = new BridgeNetwork({ records, log, bridge: config.bridge, tables });
+    this.#bridge = new BridgeNetwork({ records, log, bridge: config.bridge, tables, owners });
     this.#settings = records.table('network-settings');
     parsePodRanges(config.podCidr);
     this.#configuredCidr = config.podCidr;
@@ -196,8 +203,9 @@ class NodeNetwork implements PodNetwork {
     this.#choose();
     const turn = this.#looks++ % PROBE_EVERY === 0;
     const choice = this.#choice;
-    if (choice.by === 'cni' && (changed || turn || !this.#readiness.ready))
+    if (choice.by === 'cni' && (changed || turn || !this.#readiness.sound))
       await this.#readiness.probe(choice.list, this.#closing.signal);
+    if (turn) await this.#cni.retry();
     if (choice.by === 'bridge' && this.#started && this.#bridgeTrouble !== '') await this.#prepareBridge();
   }
 

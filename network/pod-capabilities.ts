@@ -8,13 +8,10 @@ const INFINIBAND_GUID = 'berth.dev/infiniband-guid';
 
 /**
  * What the runtime offers to CNI plugins by capability name, in the shapes of the CNI conventions (CONVENTIONS.md,
- * "Dynamic Plugin specific fields"). A plugin gets those that its configuration declares.
+ * "Well-known Capabilities"). A plugin gets those that its configuration declares. Throws Fault `invalid` for an
+ * annotation that says nothing usable.
  */
-export function podCapabilities(
-  request: AttachRequest,
-  podCidr: string,
-  network: string,
-): Record<string, unknown> {
+export function podCapabilities(request: AttachRequest, podCidr: string): Record<string, unknown> {
   const ranges = parsePodRanges(podCidr);
   return {
     // Plugins take an absent list and an empty one the same; absent keeps them from starting iptables.
@@ -31,15 +28,29 @@ export function podCapabilities(
     bandwidth: bandwidth(request.annotations),
     'io.kubernetes.cri.pod-annotations': request.annotations,
     dns: request.dns && {
-      nameservers: request.dns.servers,
+      servers: request.dns.servers,
       searches: request.dns.searches,
       options: request.dns.options,
     },
-    aliases: { [network]: [request.podName] },
-    mac: request.annotations[MAC],
-    infinibandGUID: request.annotations[INFINIBAND_GUID],
+    aliases: [request.podName],
+    mac: address(request.annotations, MAC, 6),
+    infinibandGUID: address(request.annotations, INFINIBAND_GUID, 8),
     cgroupPath: request.cgroupParent === '' ? undefined : request.cgroupParent,
   };
+}
+
+/** A hardware address of so many bytes, which nobody shares: not one of a group. */
+function address(annotations: Record<string, string>, name: string, bytes: number): string | undefined {
+  const text = annotations[name];
+  if (text === undefined) return undefined;
+  const sound = new RegExp(`^([0-9a-fA-F]{2}:){${bytes - 1}}[0-9a-fA-F]{2}$`).test(text);
+  if (!sound || (bytes === 6 && (Number.parseInt(text, 16) & 1) === 1))
+    throw new Fault(
+      'invalid',
+      `Annotation ${name}: ${JSON.stringify(text)} is no address of ${bytes} bytes for one station`,
+      { hint: `write ${bytes} pairs of hexadecimal digits with colons between them` },
+    );
+  return text;
 }
 
 /** The plugin wants a burst; Kubernetes names none, and peers give the largest that the plugin takes. */

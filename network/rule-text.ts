@@ -8,6 +8,8 @@ import type { HostPort } from './pod-network.ts';
 
 export interface PodPorts {
   id: string;
+  /** `namespace/name` of the pod, for people. */
+  name?: string;
   addresses: string[];
   ports: HostPort[];
 }

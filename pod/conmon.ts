@@ -22,7 +22,7 @@ import { SIG } from '../native/signals.ts';
 import { devNullFd, spawn } from '../native/spawn.ts';
 import { connectPackets } from '../native/unix-socket.ts';
 import type { ExitRecord, Monitor, MonitorRequest, MonitorStart, ProcessMark } from './monitor.ts';
-import { descendants } from './process-tree.ts';
+import { descendants } from '../native/process-tree.ts';
 
 /** The first descriptor after stdin, stdout and stderr: where conmon reports the container's pid. */
 const SYNC_FD = 3;

@@ -5,7 +5,7 @@ import type { ExitWatcher } from '../native/exits.ts';
 import { killProcess, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import type { ProcessMark } from './monitor.ts';
-import { descendants } from './process-tree.ts';
+import { descendants } from '../native/process-tree.ts';
 
 /**
  * Ends every process of the given programs whose command line carries `id`, with its descendants: monitors, OCI

@@ -2,7 +2,7 @@ import { killProcess, processSession, processStartTime } from '../../native/pidf
 import { SIG } from '../../native/signals.ts';
 import { cgroupProcesses } from '../cgroup/kill.ts';
 import type { ProcessMark } from '../monitor.ts';
-import { descendants } from '../process-tree.ts';
+import { descendants } from '../../native/process-tree.ts';
 
 /** How often what was born meanwhile is looked for. */
 const MAX_ROUNDS = 10;

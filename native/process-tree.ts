@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { isErrno } from '../native/errno.ts';
-import { processStartTime } from '../native/pidfd.ts';
-import type { ProcessMark } from './monitor.ts';
+import { isErrno } from './errno.ts';
+import { processStartTime } from './pidfd.ts';
 
 /**
- * All living descendants of a process, children before grandchildren (proc(5), /proc/pid/task/tid/children). A process
- * that was reparented is no descendant any more.
+ * All living descendants of a process with their start times in clock ticks since boot, children before grandchildren
+ * (proc(5), /proc/pid/task/tid/children). A process that was reparented is no descendant any more.
  */
-export function descendants(pid: number): ProcessMark[] {
-  const found: ProcessMark[] = [];
+export function descendants(pid: number): { pid: number; startTime: bigint }[] {
+  const found: { pid: number; startTime: bigint }[] = [];
   const queue = [pid];
   for (let parent = queue.shift(); parent !== undefined; parent = queue.shift()) {
     for (const child of childrenOf(parent)) {
