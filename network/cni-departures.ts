@@ -76,8 +76,9 @@ export class CniDepartures {
     this.resume(id, leaving);
   }
 
-  /** Goes on with one whose record says that it is leaving. */
+  /** Goes on with one whose record says that it is leaving. Nothing when that is under way. */
   resume(id: string, attachment: CniAttachment): void {
+    if (this.#leaving.has(id)) return;
     this.#leaving.set(id, {
       attachment,
       released: false,

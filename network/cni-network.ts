@@ -123,7 +123,8 @@ export class CniNetwork {
     signal?: AbortSignal,
   ): Promise<void> {
     const attached = this.#table.get(request.id) ?? attachedIn(attachment);
-    if (attached === undefined || attached.leaving === true) return;
+    if (attached === undefined) return;
+    if (attached.leaving === true) return this.#departures.resume(request.id, attached);
     if (attached.result !== undefined && this.#runner.servesAll(attached.list))
       return this.#leave(request.id, attached);
     await this.#delete(attached, signal);
@@ -133,14 +134,12 @@ export class CniNetwork {
   /** DEL for all sandboxes that are not in `live`, a few at a time. What fails is kept for `retry`. */
   async gc(live: Set<string>, current: ConfigList | undefined): Promise<void> {
     const rows = this.#table.all();
-    const dead = rows.filter(({ id }) => !live.has(id));
+    // Whose sandbox was about to be released lives on for its owner, and leaves all the same.
+    for (const { id, value } of rows) if (value.leaving === true) this.#departures.resume(id, value);
+    const dead = rows.filter(({ id, value }) => !live.has(id) && value.leaving !== true);
     const next = dead.values();
     const worker = async (): Promise<void> => {
       for (const { id, value } of next) {
-        if (value.leaving === true) {
-          this.#departures.resume(id, value);
-          continue;
-        }
         try {
           await this.#delete(value);
           this.#forget(id);
