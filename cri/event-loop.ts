@@ -14,13 +14,19 @@ export interface LoopDelay {
 /** Watches from `start` on how late the event loop is: a timer compares when it runs with when it should. */
 export class EventLoopWatch {
   readonly #delays: RecordableHistogram = createHistogram();
+  readonly #nowMs: () => number;
   #timer: NodeJS.Timeout | undefined;
   #expected = 0;
   #stalls = 0;
 
+  /** `nowMs`: a monotonic clock. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
   start(): void {
-    this.#expected = performance.now() + SAMPLE_MS;
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
+    this.#expected = this.#nowMs() + SAMPLE_MS;
+    this.#timer = setInterval(() => this.sample(), SAMPLE_MS).unref();
   }
 
   /** Delays above STALL_MS since the start. */
@@ -44,8 +50,9 @@ export class EventLoopWatch {
     clearInterval(this.#timer);
   }
 
-  #sample(): void {
-    const now = performance.now();
+  /** The timer's turn: the time since the last one counts. */
+  sample(): void {
+    const now = this.#nowMs();
     const lateMs = now - this.#expected;
     // The histogram takes nothing below one nanosecond; a timer can be early by a fraction of a millisecond.
     this.#delays.record(Math.max(1, Math.round(lateMs * 1e6)));

@@ -7,6 +7,7 @@ import { limitWrites, type CgroupWrite, type Limits } from './cgroup/limits.ts';
 import { restore, valuesBefore, writeAll } from './cgroup/write.ts';
 import type { LinuxResources } from './config.ts';
 import type { Container } from './container.ts';
+import { setCommandCpus } from './exec/command-cgroup.ts';
 import { changeOomScore } from './oom-score.ts';
 import type { Parts } from './parts.ts';
 import { mergedResources, touchedLimits } from './resources.ts';
@@ -103,8 +104,10 @@ async function apply(
 ): Promise<void> {
   const { record } = container;
   try {
+    setCommandCpus(record.cgroupPath, limits.cpu ?? {});
     if (updatesByRuntime(parts, container)) await byRuntime(parts, container, limits, before, signal);
     else await writeAll(writes, before, signal);
+    setCommandCpus(record.cgroupPath, limits.cpu ?? {});
     const [from, to] = [record.resources?.oomScoreAdj ?? 0, resources?.oomScoreAdj ?? 0];
     try {
       if (from !== to) changeOomScore(record.cgroupPath, from, to);

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { EventQueue } from './event-queue.ts';
 
 describe('a queue of events', () => {
-  const queueOf = (capacity: number): { queue: EventQueue<number>; drops: number[] } => {
+  /** Each item counts as many bytes as it says. */
+  const queueOf = (items: number, bytes = Infinity): { queue: EventQueue<number>; drops: number[] } => {
     const drops: number[] = [];
-    return { queue: new EventQueue<number>(capacity, (dropped) => drops.push(dropped)), drops };
+    const bounds = { items, bytes, sizeOf: (item: number) => item };
+    return { queue: new EventQueue<number>(bounds, (dropped) => drops.push(dropped)), drops };
   };
 
   it('makes nothing when nobody listens', () => {
@@ -40,6 +42,23 @@ describe('a queue of events', () => {
     await slow.return();
     assert.deepEqual(drops, [1, 3]);
     assert.equal(queue.subscribers, 0);
+  });
+
+  it('holds no more bytes than it may, and at least the newest item', async () => {
+    const { queue } = queueOf(100, 10);
+    const slow = queue.subscribe(new AbortController().signal);
+    for (const bytes of [4, 5, 3]) queue.publish(() => bytes);
+    assert.equal(queue.dropped, 1);
+    assert.equal((await slow.next()).value, 5);
+    // Three are left: what was read does not count any more.
+    queue.publish(() => 7);
+    assert.equal(queue.dropped, 1);
+    queue.publish(() => 50);
+    assert.equal(queue.dropped, 3);
+    assert.equal((await slow.next()).value, 50);
+    queue.publish(() => 10);
+    assert.equal(queue.dropped, 3);
+    assert.equal((await slow.next()).value, 10);
   });
 
   it('forgets who leaves before the first read, or was never there', async () => {

@@ -9,7 +9,7 @@ import { findExecutable } from '../native/spawn.ts';
 import { containerCgroup } from './cgroup/paths.ts';
 import { madeRecursiveReadOnly, RECURSIVE_PROBE, RECURSIVE_PROBE_MOUNT } from './handler-features.ts';
 import type { OciRuntime } from './oci-runtime.ts';
-import type { HandlerFeatures } from './pods.ts';
+import type { CommandCgroups, HandlerFeatures } from './pods.ts';
 import type { OciMount, OciSpec } from './spec/oci-spec.ts';
 import { ociIdMappings } from './spec/user-namespace.ts';
 
@@ -27,6 +27,7 @@ const NO_FEATURES: HandlerFeatures = {
   recursiveReadOnly: false,
   userNamespaces: false,
   submountsInUserns: false,
+  commandCgroups: 'none',
 };
 
 /** A user namespace to try runtimes in, or why there is none. */
@@ -71,12 +72,18 @@ async function featuresOf(
   runtime: OciRuntime,
   options: ProbeOptions,
 ): Promise<Pick<ProbeResult, 'features' | 'noUserNamespaces'>> {
-  const [recursiveReadOnly, inside] = await Promise.all([
+  const [recursiveReadOnly, inside, commandCgroups] = await Promise.all([
     makesRecursiveReadOnly(runtime, options),
     tryInside(runtime, options),
+    commandCgroupsOf(runtime, options.exits),
   ]);
   const { reason, submounts } = inside;
-  const features = { recursiveReadOnly, userNamespaces: reason === '', submountsInUserns: submounts };
+  const features = {
+    recursiveReadOnly,
+    userNamespaces: reason === '',
+    submountsInUserns: submounts,
+    commandCgroups,
+  };
   return { features, noUserNamespaces: reason };
 }
 
@@ -114,12 +121,20 @@ async function tryInside(
 }
 
 async function versionOf(runtime: OciRuntime, exits: ExitWatcher): Promise<string> {
-  const { stdout } = await run(exits, {
-    path: runtime.path,
-    argv: [runtime.path, '--version'],
-    timeoutMs: 5_000,
-  });
-  return stdout.toString().split('\n', 1)[0]!.trim();
+  return (await wordsOf(runtime, exits, '--version')).split('\n', 1)[0]!.trim();
+}
+
+/** runc since 1.1, crun since 1.2; only runc can be given one controller (`[<controller>:]<cgroup>`). */
+async function commandCgroupsOf(runtime: OciRuntime, exits: ExitWatcher): Promise<CommandCgroups> {
+  const help = /--cgroup\b.*/.exec(await wordsOf(runtime, exits, 'exec', '--help'))?.[0];
+  if (help === undefined) return 'none';
+  return help.includes('<controller>') ? 'each' : 'all';
+}
+
+async function wordsOf(runtime: OciRuntime, exits: ExitWatcher, ...argv: string[]): Promise<string> {
+  const { path } = runtime;
+  const { stdout } = await run(exits, { path, argv: [path, ...argv], timeoutMs: 5_000 });
+  return stdout.toString();
 }
 
 /** Creates and deletes a container with these mounts; `look` sees its first process in between. */

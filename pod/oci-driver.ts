@@ -113,8 +113,9 @@ export class OciDriver implements OciRuntime {
     }
   }
 
-  exec(id: string, { process, log, detached }: ExecFiles): { path: string; argv: string[] } {
+  exec(id: string, { process, log, detached, cgroup }: ExecFiles): { path: string; argv: string[] } {
     const verb = ['exec', '--process', process];
+    if (cgroup !== undefined) verb.push('--cgroup', cgroup);
     if (detached !== undefined) verb.push('--detach', '--pid-file', detached.pid);
     if (detached?.console !== undefined) verb.push('--console-socket', detached.console);
     return { path: this.path, argv: [this.path, ...this.globalArgs, ...logFlags(log), ...verb, id] };

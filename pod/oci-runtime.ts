@@ -11,6 +11,8 @@ export interface ExecFiles {
    * parent. The master of its terminal is sent to the socket at `console`.
    */
   detached?: { pid: string; console?: string };
+  /** A cgroup below the container's for the command, as the runtime's `--cgroup` wants it. */
+  cgroup?: string;
 }
 
 /**

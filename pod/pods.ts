@@ -100,6 +100,12 @@ export interface SandboxStats {
 }
 
 /** What a handler can do on this kernel, as its probe saw it. */
+/**
+ * Whether the runtime takes a command into a cgroup below its container's (`exec --cgroup`): a path for all controllers
+ * alone, or one for each.
+ */
+export type CommandCgroups = 'none' | 'all' | 'each';
+
 export interface HandlerFeatures {
   /** Read-only mounts whose submounts are read-only too. */
   recursiveReadOnly: boolean;
@@ -107,6 +113,7 @@ export interface HandlerFeatures {
   userNamespaces: boolean;
   /** In a user namespace, what it binds recursively has the submounts of its source. (crun 1.8 leaves them out.) */
   submountsInUserns: boolean;
+  commandCgroups: CommandCgroups;
 }
 
 /** Metrics of a pod and of its running containers. */

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { missingNeeds } from './needs.ts';
 import type { RunCounts } from './reporter.ts';
@@ -11,7 +11,7 @@ import { sweepStrays } from './strays.ts';
 /*
  * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
  * pick integration files by a part of their name. `--handler runc` runs them with another default handler; without it
- * the whole run ends with those that are about pods once more, with runc. Each step prints its name, its outcome and its time; a step that
+ * the whole run ends with those that are about runtimes once more, with runc. Each step prints its name, its outcome and its time; a step that
  * fails prints why, and the next one runs all the same. The last line is `N passed, N failed`.
  */
 
@@ -163,11 +163,34 @@ async function check(): Promise<void> {
   await step('unit tests:', () => mocha(units, 3 * MINUTE, ['--parallel', '--jobs', '2']));
 }
 
-/** Whether what a file tests can depend on the OCI runtime; the rest is about images, networks and the tests themselves. */
-function isAboutPods(file: string): boolean {
-  const other =
-    /(image|registry|pull|cni|network|bridge|demo|node|leaks|handlers|verifier|prox|commands)[\w-]*\.test\.ts$/;
-  return !other.test(file) && readFileSync(join(ROOT, file), 'utf8').includes("'../pods.ts'");
+/**
+ * The suites that the second lane runs with another handler: what a runtime makes (processes, namespaces, mounts,
+ * limits) and how its containers live and end. The others go through the handlers themselves (commands, security,
+ * sandboxes), or test what no runtime has a part in (images, networks, lists, streams, the wire).
+ */
+const ABOUT_RUNTIMES = [
+  'attach',
+  'deaths',
+  'events',
+  'exit-codes',
+  'first-pod',
+  'fork-bomb',
+  'hard-life',
+  'mapped-volumes',
+  'mounts',
+  'namespaces',
+  'out-of-memory',
+  'recovery',
+  'retries',
+  'stats',
+  'stops',
+  'update-resources',
+  'user-namespaces',
+  'volumes',
+];
+
+function isAboutRuntimes(file: string): boolean {
+  return ABOUT_RUNTIMES.includes(basename(file, '.test.ts'));
 }
 
 interface Lane {
@@ -233,7 +256,7 @@ async function run(words: string[], { all, handler }: { all: boolean; handler?: 
     if (strays.length > 0) console.log(`       swept what a killed run had left: ${strays.join(', ')}`);
     await integration({ words, ...(handler === undefined ? {} : { handler }) });
     if (words.length === 0 && handler === undefined)
-      await integration({ words, handler: 'runc', only: isAboutPods });
+      await integration({ words, handler: 'runc', only: isAboutRuntimes });
   }
 }
 

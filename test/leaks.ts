@@ -285,10 +285,13 @@ function recordsOf(file: string): string[] {
   }
 }
 
-/** Paths below `top`, links not followed. The record store's own files are left out. */
+/**
+ * Paths below `top`, links not followed. The record store's own files are left out: the database, its log and that
+ * log's index, and the two files that keep room for the next log (`ground/reserve.ts`).
+ */
 function entriesBelow(top: string, depth: number): string[] {
   return entryNames(top)
-    .filter((name) => !/^berth\.db(-wal|-shm)?$/.test(name))
+    .filter((name) => !/^berth\.db(-wal|-shm|\.reserve-[12])?$/.test(name))
     .sort()
     .flatMap((name) => {
       const path = join(top, name);

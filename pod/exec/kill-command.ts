@@ -13,7 +13,8 @@ const LOOK_MS = 20;
 /**
  * Kills a command that the OCI runtime runs inside a container, with all that came from it: its descendants, and every
  * process of the container that is in a session of one of them. So a grandchild whose parent has ended is found, too,
- * though the container's first process is its parent by then; only who has left by setsid(2) as well gets away.
+ * though the container's first process is its parent by then. Who has left by setsid(2) as well is in the command's own
+ * cgroup (`command-cgroup.ts`), where there is one.
  */
 export function killCommand(pid: number, cgroupPath: string): void {
   killAll(() => [pid, ...treeOf(pid, cgroupPath)]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import type { ExitStatus } from '../../native/exits.ts';
 import { killProcess, processStartTime } from '../../native/pidfd.ts';
+import type { Started } from '../../native/run.ts';
 import { SIG } from '../../native/signals.ts';
 import { spawn } from '../../native/spawn.ts';
 import type { Container } from '../container.ts';
@@ -10,6 +11,7 @@ import { readLog } from '../oci-driver.ts';
 import { lastRuntimeError, type ExecFiles } from '../oci-runtime.ts';
 import type { Parts } from '../parts.ts';
 import type { ExecRequest } from '../streams.ts';
+import { CommandCgroup } from './command-cgroup.ts';
 import { CommandPipes } from './command-pipes.ts';
 import type { CommandStreams } from './command-streams.ts';
 import { CommandTerminal } from './command-terminal.ts';
@@ -26,28 +28,64 @@ let commands = 0;
  * parent then, as with the other way. Throws when the runtime cannot be started.
  */
 export function startByRuntime(parts: Parts, container: Container, request: ExecRequest): StartedCommand {
+  const console = request.tty ? join(parts.paths.consoles, String(commands)) : undefined;
+  const streams = runtimeStreams(parts, request, console);
+  try {
+    const { begun, exited, kill } = launchByRuntime(
+      parts,
+      container,
+      request.command,
+      streams.theirs,
+      console,
+    );
+    streams.closeTheirs();
+    return { streams, begun, exited, kill };
+  } catch (error) {
+    streams.destroy();
+    throw error;
+  }
+}
+
+/** A command that the runtime is about to take into its container, or has. */
+export interface LaunchedCommand extends Started {
+  readonly begun: StartedCommand['begun'];
+}
+
+/**
+ * The same with standard streams of the caller's, or with a terminal whose master is sent to the socket `console`.
+ * (With the runtime as the command's parent its exit would wait for whoever holds the output: runc copies it.)
+ */
+export function launchByRuntime(
+  parts: Parts,
+  container: Container,
+  command: string[],
+  theirs: readonly [stdin: number, stdout: number, stderr: number],
+  console?: string,
+): LaunchedCommand {
   const { record } = container;
-  const { runtime } = parts.handlers.pick(record.handler);
-  using undo = new DisposableStack();
+  const { runtime, status } = parts.handlers.pick(record.handler);
+  using written = new DisposableStack();
+  using made = new DisposableStack();
   const number = commands++;
   const file = (name: string): string => join(parts.paths.bundle(record.id), `session-${number}.${name}`);
-  const detached: NonNullable<ExecFiles['detached']> = { pid: file('pid') };
-  if (request.tty) detached.console = join(parts.paths.consoles, String(number));
+  const detached = { pid: file('pid'), ...(console === undefined ? {} : { console }) };
   const files = { process: file('json'), log: file('log'), detached };
-  undo.defer(() => {
+  written.defer(() => {
     for (const path of [files.process, files.log, detached.pid]) rmSync(path, { force: true });
   });
   const { process } = commandTemplate(parts, container);
-  const template = commandProcess(process, request.command, request.tty);
+  const template = commandProcess(process, command, console !== undefined);
   writeFileSync(files.process, JSON.stringify(template), { mode: 0o600 });
-  const streams = runtimeStreams(parts, request, detached.console);
-  using failed = new DisposableStack();
-  failed.defer(() => streams.destroy());
-  const outer = spawn({ ...runtime.exec(record.id, files), fds: [...streams.theirs], setpgroup: true });
-  const started = new RuntimeCommand(parts, record.cgroupPath, outer, files, streams, undo.move());
-  streams.closeTheirs();
-  failed.move();
-  return started;
+  const cgroup = CommandCgroup.open(record.cgroupPath, status.features.commandCgroups);
+  made.defer(() => void cgroup?.[Symbol.asyncDispose]());
+  const line = runtime.exec(record.id, { ...files, ...(cgroup && { cgroup: cgroup.flag }) });
+  const outer = spawn({ ...line, fds: [...theirs], setpgroup: true });
+  const running = new RuntimeCommand(parts, record.cgroupPath, cgroup, outer, files);
+  const { begun, exited } = running;
+  const [notes, place] = [written.move(), made.move()];
+  begun.catch(() => {}).finally(() => notes[Symbol.dispose]());
+  exited.catch(() => {}).finally(() => place[Symbol.dispose]());
+  return { begun, exited, kill: () => running.kill() };
 }
 
 function runtimeStreams(parts: Parts, request: ExecRequest, path: string | undefined): CommandStreams {
@@ -61,24 +99,24 @@ function runtimeStreams(parts: Parts, request: ExecRequest, path: string | undef
  *         └─► ends otherwise: its words are in the log
  * ```
  */
-class RuntimeCommand implements StartedCommand {
-  readonly streams: CommandStreams;
+class RuntimeCommand implements LaunchedCommand {
   readonly begun: Promise<Refusal | undefined>;
   readonly exited: Promise<ExitStatus>;
-  readonly #cgroupPath: string;
+  readonly #container: string;
+  readonly #own: CommandCgroup | undefined;
   /** The process to be killed: the runtime, then the command. */
   #process: { pid: number; startTime: bigint };
 
+  /** `container` and `own`: the container's cgroup, and the command's below it. */
   constructor(
     parts: Parts,
-    cgroupPath: string,
+    container: string,
+    own: CommandCgroup | undefined,
     outer: number,
     files: ExecFiles,
-    streams: CommandStreams,
-    cleanUp: Disposable,
   ) {
-    this.streams = streams;
-    this.#cgroupPath = cgroupPath;
+    this.#container = container;
+    this.#own = own;
     // From the runtime's end on the command is an orphan.
     const orphan = parts.exits.expectOrphan();
     const ended = parts.exits.watch(outer);
@@ -91,18 +129,18 @@ class RuntimeCommand implements StartedCommand {
         this.#process = { pid, startTime: processStartTime(pid) ?? 0n };
         return { refusal: undefined, exited: parts.exits.watch(pid) };
       })
-      .finally(() => {
-        orphan[Symbol.dispose]();
-        cleanUp[Symbol.dispose]();
-      });
+      .finally(() => orphan[Symbol.dispose]());
     this.begun = command.then(({ refusal }) => refusal);
     this.exited = command.then(({ exited }) => exited);
+    // Whoever waits for the command looks at that.
+    this.begun.catch(() => {});
   }
 
   kill(): void {
     const { pid, startTime } = this.#process;
     if (processStartTime(pid) !== startTime) return;
-    killCommand(pid, this.#cgroupPath);
+    killCommand(pid, this.#container);
+    this.#own?.kill();
     killProcess(pid, startTime, SIG.SIGKILL);
   }
 }

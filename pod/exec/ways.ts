@@ -1,15 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { messageOf } from '../../ground/fault.ts';
-import { collect, run, type CollectOptions, type RunResult } from '../../native/run.ts';
+import { collect, type CollectOptions, type RunResult } from '../../native/run.ts';
 import type { Container } from '../container.ts';
-import { readLog } from '../oci-driver.ts';
-import { lastRuntimeError } from '../oci-runtime.ts';
 import type { Parts } from '../parts.ts';
 import { Joining } from './joining.ts';
-import { killCommand } from './kill-command.ts';
-import { commandProcess, entryOrder } from './order.ts';
-import { commandTemplate } from './template.ts';
+import { entryOrder } from './order.ts';
+import { launchByRuntime, type LaunchedCommand } from './start-runtime.ts';
 import { complain, wayWords, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
 
@@ -19,8 +14,6 @@ export interface CommandOutcome {
   /** Why it did not run at all. */
   failure: string | undefined;
 }
-
-let files = 0;
 
 /**
  * Runs a command in a container by joining its namespaces and cgroup. Resolves with undefined when that cannot be done
@@ -59,22 +52,11 @@ export async function byRuntime(
   command: string[],
   options: CollectOptions,
 ): Promise<CommandOutcome> {
-  const { record } = container;
-  const { process } = commandTemplate(parts, container);
-  const stem = join(parts.paths.bundle(record.id), `exec-${files++}`);
-  const [processFile, log] = [`${stem}.json`, `${stem}.log`];
-  writeFileSync(processFile, JSON.stringify(commandProcess(process, command, false)), { mode: 0o600 });
-  try {
-    const result = await run(parts.exits, {
-      ...options,
-      ...parts.handlers.pick(record.handler).runtime.exec(record.id, { process: processFile, log }),
-      // Not the node's /dev/null: crun gives the standard streams to the command's user.
-      stdin: new Uint8Array(),
-      beforeKill: (pid) => killCommand(pid, record.cgroupPath),
-    });
-    return { result, failure: result.code === 0 ? undefined : lastRuntimeError(readLog(log)) };
-  } finally {
-    rmSync(processFile, { force: true });
-    rmSync(log, { force: true });
-  }
+  let launched: LaunchedCommand | undefined;
+  // Not the node's /dev/null as input: crun gives the standard streams to the command's user.
+  const result = await collect({ ...options, stdin: new Uint8Array() }, (...streams) => {
+    launched = launchByRuntime(parts, container, command, streams);
+    return launched;
+  });
+  return { result, failure: (await launched?.begun)?.words };
 }

@@ -12,7 +12,12 @@ import type { InterfaceCounters } from '../../pod/stats/interfaces.ts';
 /** A moment with a part below the precision of a plain number. */
 export const CREATED_AT_NS = 1_790_000_000_123_456_789n;
 
-const FEATURES = { recursiveReadOnly: true, userNamespaces: false, submountsInUserns: true };
+const FEATURES = {
+  recursiveReadOnly: true,
+  userNamespaces: false,
+  submountsInUserns: true,
+  commandCgroups: 'none' as const,
+};
 
 const hex = (number: number): string => number.toString(16).padStart(64, '0');
 
@@ -51,7 +56,7 @@ export class FakePods implements Pods {
   readonly containers = new Map<string, ContainerView>();
   /** Calls in order: `stopSandbox 000…1`. */
   readonly calls: string[] = [];
-  readonly published = new EventQueue<PodEvent>(100, () => {});
+  readonly published = new EventQueue<PodEvent>({ items: 100, bytes: Infinity, sizeOf: () => 0 }, () => {});
   #next = 1;
 
   async runSandbox(config: SandboxConfig, handler: string): Promise<string> {

@@ -6,6 +6,24 @@ import { initOf } from '../container-process.ts';
 import { eventually, runPod, waitForExit, type ContainerConfig, type PodConfig } from '../pods.ts';
 import { useNode } from '../use-node.ts';
 
+/** The pid of the process in or below these cgroups (lines of /proc/PID/cgroup) with this command line. */
+function processNamed(cgroups: string[], command: string[]): number {
+  const freezer = cgroups.find((line) => line.includes(':freezer:'))!.split(':')[2]!;
+  const within = readdirSync('/proc').filter((name) => {
+    try {
+      return (
+        /^\d+$/.test(name) &&
+        readFileSync(`/proc/${name}/cmdline`, 'latin1') === `${command.join('\0')}\0` &&
+        readFileSync(`/proc/${name}/cgroup`, 'latin1').includes(`:freezer:${freezer}`)
+      );
+    } catch {
+      return false; // it ended meanwhile
+    }
+  });
+  assert.equal(within.length, 1);
+  return Number(within[0]);
+}
+
 /** The ways into a container, by handler: joining it in process, and the runtime's exec. */
 const WAYS = ['crun', 'runc', 'crun-oci'] as const;
 const FOREVER = ['sleep', '100000'];
@@ -14,7 +32,11 @@ const MIB = 1024 * 1024;
 describe('ExecSync', function () {
   this.timeout(60_000);
   const suite = useNode({
-    config: { runtime: { handlers: { 'crun-oci': { path: 'crun', exec: 'oci' } } } },
+    config: {
+      runtime: {
+        handlers: { 'crun-oci': { path: 'crun', exec: 'oci' }, 'runc-oci': { path: 'runc', exec: 'oci' } },
+      },
+    },
   });
 
   type Answer = ResponseOf<'ExecSync'>;
@@ -161,17 +183,14 @@ describe('ExecSync', function () {
       });
     });
 
-  for (const handler of ['crun', 'runc'])
-    describe(`joining a container of ${handler}`, () => {
-      /** State letters of all processes inside: a zombie is a Z. */
-      const states = async (container: string): Promise<string[]> =>
-        (await text(container, ['ps', '-o', 'stat'])).trim().split('\n').slice(1);
-
-      it('kills what has left by setsid and lost its parent, however deep it is', async () => {
+  for (const handler of ['crun', 'runc', 'crun-oci', 'runc-oci'])
+    describe(`in a container of the handler ${handler}, whose commands do not want to be found`, () => {
+      it('kills what has left by setsid and lost its parent, however deep it is, and nothing else', async () => {
         const container = await start('escapes', handler);
+        await text(container, ['setsid', 'sh', '-c', 'sleep 323 & exit 0']);
         const escape = (inner: string): string => `setsid sh -c '${inner} & exit 0' & `;
         const script = `${escape('sleep 320')} (${escape('setsid sleep 321')}) & sleep 0.3; sleep 322`;
-        const timed = assert.rejects(exec(container, ['sh', '-c', script], 1), { code: 'DEADLINE_EXCEEDED' });
+        const timed = assert.rejects(exec(container, ['sh', '-c', script], 2), { code: 'DEADLINE_EXCEEDED' });
         await eventually('they have escaped', 5000, async () =>
           (await processes(container)).filter((line) => /^sleep 32[012]$/.test(line)).length === 3
             ? true
@@ -179,9 +198,9 @@ describe('ExecSync', function () {
         );
         await timed;
         await eventually('all of them are gone', 5000, async () =>
-          (await processes(container)).length === 1 ? true : undefined,
+          (await processes(container)).length === 2 ? true : undefined,
         );
-        assert.equal((await states(container)).join('').includes('Z'), false);
+        assert.deepEqual(await processes(container), ['sleep 100000', 'sleep 323']);
       });
 
       it('outruns what forks all the time', async () => {
@@ -194,6 +213,43 @@ describe('ExecSync', function () {
           (await processes(container)).length === 1 ? true : undefined,
         );
       });
+    });
+
+  for (const handler of ['crun-oci', 'runc-oci'])
+    it(`leaves no cgroup of its commands behind, and keeps them within the container's, with ${handler}`, async () => {
+      const container = await start('cgroups', handler);
+      const own = readFileSync(`/proc/${initOf(container)}/cgroup`, 'utf8')
+        .trim()
+        .split('\n');
+      const left = (): string[] =>
+        own.flatMap((line) => {
+          const [, controllers = '', path = ''] = line.split(':');
+          const tree = `/sys/fs/cgroup/${controllers.replace('name=', '')}`;
+          return readdirSync(`${tree}${path}`).filter((name) => name.startsWith('berth-exec-'));
+        });
+      const daemon = await text(container, ['sh', '-c', 'sleep 340 & echo $!']);
+      assert.ok(left().length > 0, 'what lives on keeps its cgroup');
+      const host = processNamed(own, ['sleep', '340']);
+      const theirs = readFileSync(`/proc/${host}/cgroup`, 'utf8').trim().split('\n');
+      for (const [at, line] of own.entries())
+        assert.match(theirs[at]!, new RegExp(`^${RegExp.escape(line)}(/berth-exec-[0-9-]+)?$`));
+      await suite.node.client.call('UpdateContainerResources', {
+        containerId: container,
+        linux: { cpusetCpus: '0' },
+      });
+      assert.match(readFileSync(`/proc/${host}/status`, 'utf8'), /^Cpus_allowed_list:\t0$/m);
+      await text(container, ['kill', daemon.trim()]);
+      await eventually('all of them are gone', 10_000, async () => {
+        await text(container, ['true']);
+        return left().length === 0 ? true : undefined;
+      });
+    });
+
+  for (const handler of ['crun', 'runc'])
+    describe(`joining a container of ${handler}`, () => {
+      /** State letters of all processes inside: a zombie is a Z. */
+      const states = async (container: string): Promise<string[]> =>
+        (await text(container, ['ps', '-o', 'stat'])).trim().split('\n').slice(1);
 
       it('leaves no zombie in 100 commands that leave grandchildren, ended in time or not', async () => {
         const container = await start('zombies', handler);

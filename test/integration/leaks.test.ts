@@ -196,6 +196,13 @@ describe('the leak checker', () => {
         },
       ],
       [
+        'a file beside the records that is not one of theirs',
+        async () => {
+          writeFileSync(join(node.root, 'berth.db.reserve-3'), '');
+          return () => rmSync(join(node.root, 'berth.db.reserve-3'));
+        },
+      ],
+      [
         'a file in state',
         async () => {
           writeFileSync(join(node.state, 'leak'), '');
