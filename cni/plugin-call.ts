@@ -3,6 +3,7 @@ import { CNI_VERSIONS, type CniVersion, isJsonObject, type JsonObject } from './
 import { CNI_ERROR, PluginError } from './plugin-error.ts';
 import type { Delegate, Plugin, PluginCallInput, PluginConfig } from './plugin.ts';
 import type { PluginCall } from './plugin-runner.ts';
+import { properNames } from './runtime-config.ts';
 import { type Result, resultAs, resultFrom } from './result.ts';
 
 /**
@@ -83,7 +84,14 @@ function checkConfig(type: string, config: JsonObject): PluginConfig {
     );
   if (typeof name !== 'string' || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
     throw new PluginError(type, CNI_ERROR.invalidConfig, `${JSON.stringify(name)} is no network name`);
-  return { ...config, cniVersion: version as CniVersion, name, type };
+  const { runtimeConfig } = config;
+  return {
+    ...config,
+    ...(runtimeConfig !== undefined && { runtimeConfig: properNames(runtimeConfig) }),
+    cniVersion: version as CniVersion,
+    name,
+    type,
+  };
 }
 
 function podOf(

@@ -60,7 +60,14 @@ export class Portmap implements Plugin {
   }
 
   async del(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
-    const settings = settingsOf(input.config);
+    let settings: Settings;
+    try {
+      settings = settingsOf(input.config);
+    } catch {
+      // ADD has refused it. Runtimes stop at the first DEL that fails: the plugins before this one would keep all.
+      await this.#chains.remove(input.containerId, remains(input), signal);
+      return;
+    }
     if (settings.ports.length === 0) return;
     const ips = input.prevResult === undefined ? [] : podIps(input.prevResult);
     const rules = rulesOf(input, settings, ips);

@@ -5,20 +5,39 @@ import { PAUSE_IMAGE } from '../images.ts';
 import { serveStore } from '../registry-store.ts';
 import type { Node } from './peer.ts';
 
+export interface ContainerdNetwork {
+  /** Where its CNI plugins are. */
+  binDir: string;
+  /** The CNI list. */
+  list: object;
+}
+
+/** The node, and a way to look around on it. */
+export interface ContainerdNode extends Node {
+  /** Runs a short command in the node's namespaces and resolves to its output. */
+  run(argv: string[]): Promise<string>;
+}
+
 /**
  * Starts Debian's containerd in namespaces of its own: CRI plugin, overlayfs, handlers `runc` (default) and `crun`,
- * the usual chain of CNI plugins by exec, images from the registry whose store is `store`.
+ * images from the registry whose store is `store`. Its network is, unless another is given, the usual chain of CNI
+ * plugins by exec.
  */
-export async function startContainerd(directory: string, cgroup: string, store: string): Promise<Node> {
+export async function startContainerd(
+  directory: string,
+  cgroup: string,
+  store: string,
+  network: ContainerdNetwork = { binDir: '/usr/lib/cni', list: networkList(directory) },
+): Promise<ContainerdNode> {
   const enclosure = await Enclosure.open(directory, cgroup);
   try {
     const registry = serveStore(enclosure, store);
     const cni = join(directory, 'cni');
     const logs = join(directory, 'logs');
     for (const path of [cni, logs]) mkdirSync(path, { recursive: true });
-    writeFileSync(join(cni, '10-bench.conflist'), JSON.stringify(networkList(directory)));
+    writeFileSync(join(cni, '10-bench.conflist'), JSON.stringify(network.list));
     const socket = join(directory, 'containerd.sock');
-    writeFileSync(join(directory, 'config.toml'), configOf(directory, socket, cni));
+    writeFileSync(join(directory, 'config.toml'), configOf(directory, socket, cni, network.binDir));
     const argv = ['containerd', '--config', join(directory, 'config.toml'), '--log-level', 'warn'];
     const daemon = await enclosure.startListening('containerd', argv, socket);
     return {
@@ -27,6 +46,7 @@ export async function startContainerd(directory: string, cgroup: string, store: 
       cgroup,
       logs,
       helpers: () => enclosure.residents([registry]),
+      run: (argv) => enclosure.run(argv),
       close: () => enclosure.close(),
     };
   } catch (error) {
@@ -54,7 +74,7 @@ function networkList(directory: string): object {
   };
 }
 
-function configOf(directory: string, socket: string, cni: string): string {
+function configOf(directory: string, socket: string, cni: string, binDir: string): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2
 root = "${directory}/root"
@@ -76,7 +96,7 @@ disable_apparmor = true
 restrict_oom_score_adj = true
 netns_mounts_under_state_dir = true
 [${cri}.cni]
-bin_dir = "/usr/lib/cni"
+bin_dir = "${binDir}"
 conf_dir = "${cni}"
 [${cri}.containerd]
 snapshotter = "overlayfs"
