@@ -4,8 +4,8 @@ import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
 
 /** How long one run may wait for the lock of other writers (`-w`, seconds) and take in all. */
-const LOCK_WAIT_S = 5;
-const RUN_TIMEOUT_MS = 30_000;
+const LOCK_WAIT_S = 25;
+const RUN_TIMEOUT_MS = 60_000;
 /** iptables-save of a node with some 200,000 rules. */
 const MAX_OUTPUT = 64 << 20;
 

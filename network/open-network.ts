@@ -70,6 +70,8 @@ class NodeNetwork implements PodNetwork {
   readonly #settings: RecordTable<{ podCidr: string }>;
   readonly #configuredCidr: string;
   readonly #arrivals = new Limit(CONCURRENCY);
+  /** Of pods with host ports, which may wait for the lock of the node's rules: the others do not wait behind them. */
+  readonly #mappedArrivals = new Limit(CONCURRENCY);
   readonly #departures = new Limit(CONCURRENCY);
   readonly #pollMs: number;
   readonly #closing = new AbortController();
@@ -115,7 +117,8 @@ class NodeNetwork implements PodNetwork {
   }
 
   async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
-    return await this.#arrivals.run(async () => {
+    const limit = request.hostPorts.length > 0 ? this.#mappedArrivals : this.#arrivals;
+    return await limit.run(async () => {
       const choice = this.#choice;
       switch (choice.by) {
         case 'cni':

@@ -38,7 +38,13 @@ export class NodeNetworkRig {
   /** A network as the daemon opens it. */
   async network(
     podCidr: string,
-    options: { log?: Log; binDirs?: string[]; execPlugins?: string[]; pollMs?: number } = {},
+    options: {
+      log?: Log;
+      binDirs?: string[];
+      execPlugins?: string[];
+      pollMs?: number;
+      graceMs?: number;
+    } = {},
   ): Promise<PodNetwork> {
     const network = await openNetwork({
       records: this.records,
@@ -52,6 +58,7 @@ export class NodeNetworkRig {
         bridge: 'berth0',
       },
       pollMs: options.pollMs,
+      graceMs: options.graceMs,
     });
     this.#networks.push(network);
     return network;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addrAdd, Rtnl } from '../../native/netlink.ts';
@@ -11,6 +10,7 @@ import { linkNames } from '../../network/link-names.ts';
 import type { HostPort } from '../../network/pod-network.ts';
 import { parsePodRanges } from '../../network/pod-range.ts';
 import { dial, NodeNetworkRig, runIn, until } from '../fakes/node-network.ts';
+import { followFlow } from '../fakes/udp-flow.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
 
 const tcp = (hostPort: number, containerPort: number, hostIp = ''): HostPort => ({
@@ -116,35 +116,7 @@ describeInOwnNamespaces('the built-in bridge network', import.meta.url, () => {
   it('moves a UDP flow that never pauses from the old pod to the new one', async () => {
     const network = await rig.network('10.1.0.0/24');
     await network.start();
-    const outside = rig.outside();
-    const udp: HostPort = { protocol: 'udp', hostPort: 5353, containerPort: 53, hostIp: '' };
-    const answer = (name: string): string =>
-      `const s = require('node:dgram').createSocket('udp4'); s.on('message', (_, r) => s.send('${name}', r.port, r.address)); s.bind(53);`;
-    const ask = `const s = require('node:dgram').createSocket('udp4'); s.bind(4000); s.on('message', (m) => process.stdout.write(m + '\\n')); setInterval(() => s.send('?', 5353, '192.0.2.1'), 20);`;
-    const start = (netns: string, script: string) =>
-      spawn('nsenter', [`--net=${netns}`, process.execPath, '-e', script], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-    const heard = new Set<string>();
-    const asking = start(outside, ask);
-    const children = [asking];
-    asking.stdout.on('data', (data: Buffer) => {
-      for (const line of data.toString().trim().split('\n')) heard.add(line);
-    });
-    try {
-      for (const name of ['old', 'new']) {
-        const pod = rig.pod(name, [udp]);
-        children.push(start(pod.netnsPath, answer(name)));
-        await network.attach(pod);
-        await until(() => heard.has(name));
-        await network.detach(pod, undefined);
-      }
-    } finally {
-      for (const child of children) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
-    }
+    await followFlow(rig, network);
   });
 
   it('frees an address when the link is gone, not before', async () => {

@@ -289,6 +289,49 @@ describeInOwnNamespaces('CNI networks', import.meta.url, () => {
     }
   });
 
+  it('stays ready while a plugin is away for a while, and running pods stay when it is away for long', async () => {
+    const says = join(rig.directory, 'says');
+    const bin = plugin(
+      'flapping',
+      `[ $CNI_COMMAND = STATUS ] && { cat ${says}; [ -s ${says} ] && exit 1; exit 0; }; ${GIVES}`,
+    );
+    // The script speaks 1.0.0; STATUS comes with 1.1.0.
+    const file = join(bin, 'flapping');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"1.0.0"]', '"1.0.0","1.1.0"]'));
+    writeFileSync(says, '');
+    configure('10-pods.conf', { cniVersion: '1.1.0', type: 'flapping' });
+    const network = await rig.network('', { binDirs: [bin], pollMs: 10, graceMs: 1500 });
+    await network.start();
+    const pod = rig.pod('p');
+    const attachment = await network.attach(pod);
+    const asked = (): number => calls().filter((line) => line.startsWith('STATUS')).length;
+    const many = async (): Promise<void> => {
+      const before = asked();
+      await until(() => asked() >= before + 5, 20_000);
+    };
+    writeFileSync(says, '{"code":50,"msg":"restarting"}');
+    const begun = performance.now();
+    let worst = true;
+    while (performance.now() - begun < 900) {
+      worst &&= network.status().ready;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.ok(worst, 'it did not flap');
+    writeFileSync(says, '');
+    await many();
+    assert.equal(network.status().ready, true);
+    writeFileSync(says, '{"code":50,"msg":"gone for good"}');
+    await until(() => !network.status().ready, 20_000);
+    assert.match(network.status().message, /flapping: STATUS failed: code 50: gone for good/);
+    assert.deepEqual(
+      calls().filter((line) => line.startsWith('DEL')),
+      [],
+    );
+    writeFileSync(says, '');
+    await until(() => network.status().ready, 20_000);
+    await network.detach(pod, attachment);
+  });
+
   it('says in its status what stands in the way', async () => {
     const network = await rig.network('', { binDirs: [join(rig.directory, 'bin')], pollMs: 20 });
     await network.start();
