@@ -2,13 +2,13 @@ import { isJsonObject } from './config-list.ts';
 
 /** The names of the well-known capabilities and of their fields (CNI conventions, "Well-known Capabilities"). */
 const NAMES = new Map(
-  [
-    ...['portMappings', 'hostPort', 'containerPort', 'protocol', 'hostIP'],
-    ...['bandwidth', 'ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'],
-    ...['ipRanges', 'subnet', 'rangeStart', 'rangeEnd', 'gateway', 'ips'],
-    ...['dns', 'servers', 'searches', 'options'],
-    ...['mac', 'infinibandGUID', 'aliases', 'cgroupPath', 'deviceID'],
-  ].map((name) => [name.toLowerCase(), name]),
+  `portMappings hostPort containerPort protocol hostIP
+   bandwidth ingressRate ingressBurst egressRate egressBurst
+   ipRanges subnet rangeStart rangeEnd gateway ips
+   dns servers searches options
+   mac infinibandGUID aliases cgroupPath deviceID`
+    .split(/\s+/)
+    .map((name) => [name.toLowerCase(), name]),
 );
 
 /**
