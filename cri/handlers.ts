@@ -1,4 +1,5 @@
 import { attach } from './runtime/attach.ts';
+import { checkpointContainer } from './runtime/checkpoint-container.ts';
 import { containerStats } from './runtime/container-stats.ts';
 import { containerStatus } from './runtime/container-status.ts';
 import { createContainer } from './runtime/create-container.ts';
@@ -49,6 +50,7 @@ import type { Handlers } from './handler.ts';
 /** Every RPC that is served. The server answers Unimplemented to the others. */
 export const HANDLERS: Handlers = {
   Attach: attach,
+  CheckpointContainer: checkpointContainer,
   ContainerStats: containerStats,
   ContainerStatus: containerStatus,
   CreateContainer: createContainer,

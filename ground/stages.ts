@@ -10,6 +10,7 @@ export const STAGES = {
   StartContainer: ['start', 'commit'],
   StopContainer: ['signal', 'kill'],
   RemoveContainer: ['release', 'commit'],
+  CheckpointContainer: ['checkpoint', 'archive'],
   UpdateContainerResources: ['record', 'update', 'commit'],
   UpdatePodSandboxResources: ['commit'],
   PullImage: ['resolve', 'fetch', 'unpack', 'commit'],

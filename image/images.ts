@@ -137,6 +137,10 @@ export interface Snapshotter {
    * is no part of the root file system. Its absolute path.
    */
   volume(id: string, name: string): string;
+  /** Makes an empty directory (mode 0700), anew when it was there, that goes away with the snapshot. Its absolute path. */
+  scratch(id: string, name: string): string;
+  /** The directory that takes the changes. Throws `not-found`. */
+  writable(id: string): string;
   /**
    * Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). With a user namespace (a
    * file descriptor) the layers' files belong to its ids. Throws `precondition` when the file system cannot do that.

@@ -85,6 +85,20 @@ export class OverlaySnapshots implements Snapshotter {
     return directory;
   }
 
+  scratch(id: string, name: string): string {
+    if (!this.#records.has(id)) throw new Fault('not-found', `The snapshot ${id} is not there`);
+    if (!ID.test(name)) throw new Fault('invalid', `${JSON.stringify(name)} is no name of a directory`);
+    const directory = join(this.#directory, id, 'scratch', name);
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  }
+
+  writable(id: string): string {
+    if (!this.#records.has(id)) throw new Fault('not-found', `The snapshot ${id} is not there`);
+    return join(this.#directory, id, 'fs');
+  }
+
   #prepare(id: string, record: SnapshotRecord, owners?: IdMappings): void {
     const { layers, view } = record;
     if (!ID.test(id)) throw new Fault('invalid', `${JSON.stringify(id)} is no id of a snapshot`);

@@ -232,6 +232,13 @@ function requireTarget(parts: Parts, sandbox: Sandbox, { security }: ContainerCo
 
 function resolveImage(parts: Parts, record: ContainerRecord): ImageRecord {
   const wanted = record.config.image.image;
+  // What the peers take for a checkpoint: no reference of an image begins like that.
+  if (wanted.startsWith('/'))
+    throw new Fault(
+      'unimplemented',
+      `${JSON.stringify(wanted)} is a file: no container can be restored from a checkpoint archive`,
+      { hint: 'Berth writes such archives, and other runtimes restore them' },
+    );
   const image = parts.images.find(wanted);
   if (image === undefined) {
     throw new Fault('not-found', `The image ${JSON.stringify(wanted)} is not on this node`, {

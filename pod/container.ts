@@ -92,6 +92,8 @@ export class Container {
   hub: AttachHub | undefined;
   /** Somebody who was attached has closed its standard input, as far as this daemon knows. */
   inputClosed = false;
+  /** A checkpoint of it is being made. */
+  checkpointing = false;
   /** Running ExecSync calls, to count and to refuse after the end. */
   execs = 0;
 

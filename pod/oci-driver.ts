@@ -9,16 +9,17 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
-import { Fault } from '../ground/fault.ts';
+import { basename, dirname, join } from 'node:path';
+import { Fault, messageOf } from '../ground/fault.ts';
 import type { Limit } from '../ground/limit.ts';
 import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { run } from '../native/run.ts';
+import { DEFAULT_PATH } from '../native/spawn.ts';
 import type { Limits } from './cgroup/limits.ts';
 import { EmptyInputProgram } from './elf/empty-input.ts';
 import { SealedProgram } from './sealed-program.ts';
-import { lastRuntimeError, type ExecFiles, type OciRuntime } from './oci-runtime.ts';
+import { lastRuntimeError, type CheckpointFiles, type ExecFiles, type OciRuntime } from './oci-runtime.ts';
 
 /** No verb of a runtime takes longer than this on a node that works at all. */
 const VERB_TIMEOUT_MS = 60_000;
@@ -100,6 +101,21 @@ export class OciDriver implements OciRuntime {
     }
   }
 
+  async checkpoint(id: string, { criu, images, work }: CheckpointFiles, signal?: AbortSignal): Promise<void> {
+    const flags = [`--image-path=${images}`, `--work-path=${work}`, '--leave-running'];
+    try {
+      // The caller's signal is its only limit. The runtime looks for criu in its PATH.
+      const env = [`PATH=${dirname(criu)}:${DEFAULT_PATH}`];
+      await this.#verb('checkpoint', [...flags, id], id, signal, { timeoutMs: 0, env });
+    } catch (error) {
+      if (!/unknown command|no such command/i.test(messageOf(error))) throw error;
+      throw new Fault('precondition', `${this.path} was built without checkpoints`, {
+        hint: 'a handler with runc has them',
+        cause: error,
+      });
+    }
+  }
+
   async delete(id: string, options: { force?: boolean } = {}): Promise<void> {
     try {
       await this.#verb('delete', options.force === true ? ['--force', id] : [id], id);
@@ -121,22 +137,28 @@ export class OciDriver implements OciRuntime {
     return { path: this.path, argv: [this.path, ...this.globalArgs, ...logFlags(log), ...verb, id] };
   }
 
-  async #verb(verb: string, args: string[], id: string, signal?: AbortSignal): Promise<void> {
+  async #verb(
+    verb: string,
+    args: string[],
+    id: string,
+    signal?: AbortSignal,
+    { timeoutMs = VERB_TIMEOUT_MS, env }: { timeoutMs?: number; env?: string[] } = {},
+  ): Promise<void> {
     const log = join(this.#root, 'logs', `${id}.${this.#verbs++}`);
     try {
-      const result = await this.#limit.run(
-        () =>
-          run(this.#exits, {
-            path: this.program(),
-            argv: [this.path, ...this.globalArgs, ...logFlags(log), verb, ...args],
-            // Not the node's /dev/null: the runtime may give it to the container's user.
-            stdin: new Uint8Array(),
-            timeoutMs: VERB_TIMEOUT_MS,
-            signal,
-            drainMs: 0,
-          }),
-        signal,
-      );
+      const work = () =>
+        run(this.#exits, {
+          path: this.program(),
+          argv: [this.path, ...this.globalArgs, ...logFlags(log), verb, ...args],
+          // Not the node's /dev/null: the runtime may give it to the container's user.
+          stdin: new Uint8Array(),
+          ...(timeoutMs > 0 && { timeoutMs }),
+          ...(env && { env }),
+          signal,
+          drainMs: 0,
+        });
+      // What may take minutes holds up nobody else.
+      const result = await (timeoutMs > 0 ? this.#limit.run(work, signal) : work());
       if (result.code === 0) return;
       signal?.throwIfAborted();
       const words = lastRuntimeError(readLog(log)) ?? result.stderr.toString().trim();

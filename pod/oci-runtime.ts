@@ -15,6 +15,16 @@ export interface ExecFiles {
   cgroup?: string;
 }
 
+/** What a checkpoint is made with. */
+export interface CheckpointFiles {
+  /** The program. */
+  criu: string;
+  /** Directory of what criu writes about the processes. */
+  images: string;
+  /** Directory of its logs. */
+  work: string;
+}
+
 /**
  * An OCI runtime (crun, runc) as Berth uses it: it makes, starts, joins and unmakes containers. It is never asked
  * about state (that comes from pidfd, cgroup and exit record) and never kills (pidfd and cgroup do).
@@ -46,6 +56,11 @@ export interface OciRuntime {
   start(id: string, signal?: AbortSignal, hooks?: boolean): Promise<void>;
   /** Changes the limits of a container that lives (`update --resources`). Rejects with the runtime's own words. */
   update(id: string, resources: Limits, signal?: AbortSignal): Promise<void>;
+  /**
+   * Writes the state of a running container's processes to files (`checkpoint`, by criu); they run on. Rejects with the
+   * runtime's own words. criu's log is `dump.log` in `work`.
+   */
+  checkpoint(id: string, files: CheckpointFiles, signal?: AbortSignal): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */
   delete(id: string, options?: { force?: boolean }): Promise<void>;
   /** The command that runs one more process inside; the caller owns its standard streams. */

@@ -26,6 +26,8 @@ import { containerView, listContainers } from './container-view.ts';
 import { Debts, type DebtRecord } from './debts.ts';
 import { Directory } from './directory.ts';
 import { exec } from './exec/exec.ts';
+import { checkpointContainer } from './checkpoint/checkpoint.ts';
+import { CriuProbe } from './checkpoint/criu.ts';
 import { EventQueue } from './event-queue.ts';
 import { EVENTS_AHEAD } from './events.ts';
 import { execSync } from './exec-sync.ts';
@@ -98,6 +100,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
     exits: options.exits,
     images: options.images,
     network: options.network,
+    criu: new CriuProbe(options.exits),
     monitor: new Conmon({
       path: findExecutable(settings.conmonPath) ?? settings.conmonPath,
       exitsDir: paths.exits,
@@ -241,6 +244,8 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
     updateContainer: (id, resources, annotations, signal) =>
       updateContainer(parts, id, resources, annotations, signal),
+    checkpointContainer: (id, location, timeout, signal) =>
+      checkpointContainer(parts, id, location, timeout, signal),
     updateSandbox: (id, update) => updateSandbox(parts, id, update),
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),

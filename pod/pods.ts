@@ -182,6 +182,13 @@ export interface Pods extends Streams {
   ): Promise<void>;
   /** What is absent stays. */
   updateSandbox(id: string, update: { overhead?: LinuxResources; resources?: LinuxResources }): Promise<void>;
+  /** `location`: an absolute path of the node. `timeoutSeconds` 0: the default. */
+  checkpointContainer(
+    id: string,
+    location: string,
+    timeoutSeconds: number,
+    signal?: AbortSignal,
+  ): Promise<void>;
   containerStats(id: string): Promise<ContainerStats>;
   listContainerStats(filter?: ContainerFilter): Promise<ContainerStats[]>;
   sandboxStats(id: string): Promise<SandboxStats>;

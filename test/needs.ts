@@ -15,6 +15,7 @@ const PROGRAMS: Record<string, string> = {
   'docker-registry': 'docker-registry',
   zstd: 'zstd',
   skopeo: 'skopeo',
+  criu: 'criu',
   'mkfs.ext4': 'e2fsprogs',
   openssl: 'openssl',
   nsenter: 'util-linux',

@@ -68,6 +68,18 @@ export async function removeCgroup(
   }
 }
 
+/** Lets the processes of a cgroup run again that somebody froze. No error when there is no such cgroup. */
+export function thawCgroup(path: string, hierarchy: CgroupHierarchy = nodeHierarchy()): void {
+  const freezer = controllerDirectory(hierarchy, 'freezer', path);
+  if (freezer === undefined) return;
+  if (hierarchy.version === 1) return void setFrozen(freezer, 'THAWED');
+  try {
+    writeFileSync(join(freezer, 'cgroup.freeze'), '0');
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENODEV')) throw error;
+  }
+}
+
 function killV2(path: string, hierarchy: CgroupHierarchy): void {
   try {
     writeFileSync(join(hierarchy.trees[0]!, path, 'cgroup.kill'), '1');

@@ -176,6 +176,8 @@ export class FakePods implements Pods {
     this.containers.set(id, { ...this.container(id), resources });
   };
 
+  checkpointContainer: Pods['checkpointContainer'] = async (id) => void this.container(id);
+
   updateSandbox: Pods['updateSandbox'] = async (id, update) => {
     const sandbox = this.sandbox(id);
     this.sandboxes.set(id, { ...sandbox, config: { ...sandbox.config, ...update } });
