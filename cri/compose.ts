@@ -141,12 +141,13 @@ function openNetworkRoom(
     exec_plugins: execPlugins,
     pod_cidr: podCidr,
     bridge,
+    firewall,
   } = config.network;
   return openNetwork({
     records,
     exits,
     log,
-    config: { confDir, binDirs, execPlugins, podCidr, bridge },
+    config: { confDir, binDirs, execPlugins, podCidr, bridge, firewall },
     step: crashAfter(environment['BERTH_CRASH_AT'] ?? ''),
   });
 }

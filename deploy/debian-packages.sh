@@ -2,6 +2,6 @@
 # What runs pods.
 RUN_PACKAGES="crun runc conmon iptables iproute2 conntrack busybox-static libatomic1"
 # What the tests need on top: a registry to pull from, plugins to compare with, tools that look at the kernel.
-TEST_PACKAGES="docker-registry containernetworking-plugins zstd util-linux procps openssl skopeo e2fsprogs criu"
+TEST_PACKAGES="docker-registry nftables containernetworking-plugins zstd util-linux procps openssl skopeo e2fsprogs criu"
 # What the benchmark compares with.
 BENCH_PACKAGES="containerd"

@@ -62,6 +62,18 @@ export function attributes(bytes: Buffer): Map<number, Buffer> {
   return found;
 }
 
+/** The data of the attributes of a list, whatever their types. */
+export function listed(bytes: Buffer | undefined): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; bytes !== undefined && at + HEADER <= bytes.length;) {
+    const size = bytes.readUInt16LE(at);
+    if (size < HEADER || at + size > bytes.length) break;
+    found.push(bytes.subarray(at + HEADER, at + size));
+    at += align4(size);
+  }
+  return found;
+}
+
 /** A string attribute without its NUL. */
 export function textOf(data: Buffer | undefined): string {
   if (data === undefined) return '';

@@ -10,7 +10,6 @@ import { AddressLeases, type Lease } from './address-leases.ts';
 import { forgetUdpFlows } from './host-port-flows.ts';
 import type { HostPortOwners } from './host-port-owners.ts';
 import { HostPortClaims } from './host-ports.ts';
-import type { RuleTables } from './iptables.ts';
 import { LeaseSweep } from './lease-sweep.ts';
 import { linkNames } from './link-names.ts';
 import { enableForwarding, enableLocalHostPorts } from './node-sysctls.ts';
@@ -19,6 +18,7 @@ import { type BridgeLink, deleteLinks, enslave, ensureBridge, linksOn, makePodLi
 import type { AttachRequest, Attachment } from './pod-network.ts';
 import type { PodRange } from './pod-range.ts';
 import type { PodPorts } from './rule-text.ts';
+import type { RuleWriter } from './rule-writer.ts';
 
 const LINK_PREFIX = 'berth-';
 const LINK_NAME = /^berth-[0-9a-f]{8}$/;
@@ -31,7 +31,9 @@ export interface BridgeOptions {
   /** The bridge's name. */
   bridge: string;
   /** One of each family: who reads and writes the node's rules. */
-  tables: RuleTables[];
+  rules: RuleWriter[];
+  /** Those who may have written before: what they left goes when ours stand. */
+  others?: Pick<RuleWriter, 'clear'>[];
   /** Who has which port of the node by any of its networks. */
   owners?: HostPortOwners;
 }
@@ -51,16 +53,18 @@ export class BridgeNetwork {
   readonly #claims: HostPortClaims;
   readonly #rules: NodeRules;
   readonly #sweep: LeaseSweep;
+  #others: Pick<RuleWriter, 'clear'>[];
   #ranges: PodRange[] = [];
   #prepared: Promise<BridgeLink> | undefined;
   #guard: NodeJS.Timeout | undefined;
 
   constructor(options: BridgeOptions) {
     this.#log = options.log;
+    this.#others = options.others ?? [];
     this.#name = options.bridge;
     this.#leases = new AddressLeases(options.records);
     this.#claims = new HostPortClaims(options.records, options.owners);
-    this.#rules = new NodeRules(options.bridge, options.tables, this.#claims, () => [
+    this.#rules = new NodeRules(options.bridge, options.rules, this.#claims, () => [
       ...new Set([...this.#ranges.map(({ cidr }) => cidr), ...this.#leases.ranges()]),
     ]);
     this.#sweep = new LeaseSweep(this.#leases, deleteLinks, options.log);
@@ -180,8 +184,23 @@ export class BridgeNetwork {
       );
     }
     if (await this.#rules.ensure()) this.#log.info({ bridge: this.#name }, 'Wrote the rules for pods');
+    await this.#clearOthers();
     if (this.#claims.ids().length > 0) enableLocalHostPorts(this.#name, this.#log);
     return bridge;
+  }
+
+  /** Once; what fails is tried again by the next look. Rules that stand twice do no harm meanwhile. */
+  async #clearOthers(): Promise<void> {
+    const left: Pick<RuleWriter, 'clear'>[] = [];
+    for (const other of this.#others)
+      try {
+        if (await other.clear())
+          this.#log.info({}, 'Removed rules that another firewall backend had written');
+      } catch (error) {
+        left.push(other);
+        this.#log.warn({ error: messageOf(error) }, 'Rules of another firewall backend cannot be removed');
+      }
+    this.#others = left;
   }
 
   #take(id: string, ranges: PodRange[]): Lease {

@@ -3,6 +3,7 @@ import { RecordStore } from '../ground/records.ts';
 import { HostPortOwners } from './host-port-owners.ts';
 import { HostPortClaims, hostPortsOf } from './host-ports.ts';
 import { NodeRules } from './node-rules.ts';
+import { IptablesRules } from './iptables-rules.ts';
 import type { RuleTables } from './iptables.ts';
 import type { HostPort } from './pod-network.ts';
 
@@ -108,7 +109,10 @@ describe('host ports', () => {
 
     it('share transactions when they come at once, and tell each caller of a failure', async () => {
       const tables = new FakeTables();
-      const rules = new NodeRules('berth0', [tables], claims, () => ['10.1.0.0/24', 'fd00::/64']);
+      const rules = new NodeRules('berth0', [new IptablesRules(tables)], claims, () => [
+        '10.1.0.0/24',
+        'fd00::/64',
+      ]);
       assert.equal(await rules.ensure(), true);
       assert.equal(await rules.ensure(), false);
       tables.texts.length = 0;
@@ -133,7 +137,7 @@ describe('host ports', () => {
 
     it('are not touched in a family without a range', async () => {
       const tables = new FakeTables();
-      const rules = new NodeRules('berth0', [tables], claims, () => ['fd00::/64']);
+      const rules = new NodeRules('berth0', [new IptablesRules(tables)], claims, () => ['fd00::/64']);
       assert.equal(await rules.ensure(), false);
       await rules.write();
       assert.deepEqual(tables.texts, []);

@@ -1,7 +1,7 @@
 import { hostPortsOf, type HostPortClaims } from './host-ports.ts';
-import type { RuleTables } from './iptables.ts';
 import { addressFamily } from './pod-range.ts';
-import { chainsComplete, missingJumps, restoreText, type RuleSet } from './rule-text.ts';
+import type { RuleSet } from './rule-text.ts';
+import type { RuleWriter } from './rule-writer.ts';
 
 /**
  * The node's rules for pods, kept equal to the claims and ranges. One writer at a time: whoever asks while a write
@@ -9,16 +9,16 @@ import { chainsComplete, missingJumps, restoreText, type RuleSet } from './rule-
  */
 export class NodeRules {
   readonly #bridge: string;
-  readonly #tables: RuleTables[];
+  readonly #writers: RuleWriter[];
   readonly #claims: HostPortClaims;
   readonly #ranges: () => string[];
   #running: Promise<unknown> | undefined;
   #next: Promise<void> | undefined;
 
-  /** `tables`: one of each family that may have ranges. `ranges`: all ranges that have or may get pods. */
-  constructor(bridge: string, tables: RuleTables[], claims: HostPortClaims, ranges: () => string[]) {
+  /** `writers`: one of each family that may have ranges. `ranges`: all ranges that have or may get pods. */
+  constructor(bridge: string, writers: RuleWriter[], claims: HostPortClaims, ranges: () => string[]) {
     this.#bridge = bridge;
-    this.#tables = tables;
+    this.#writers = writers;
     this.#claims = claims;
     this.#ranges = ranges;
   }
@@ -27,14 +27,7 @@ export class NodeRules {
   async ensure(): Promise<boolean> {
     return await this.#alone(async () => {
       let wrote = false;
-      for (const tables of this.#inUse()) {
-        const saved = { nat: await tables.save('nat'), filter: await tables.save('filter') };
-        const jumps = missingJumps(saved);
-        const set = this.#set(tables.family);
-        if (jumps.length === 0 && chainsComplete(set, saved)) continue;
-        await tables.restore(restoreText(set, jumps));
-        wrote = true;
-      }
+      for (const writer of this.#inUse()) if (await writer.ensure(this.#set(writer.family))) wrote = true;
       return wrote;
     });
   }
@@ -43,14 +36,13 @@ export class NodeRules {
   write(): Promise<void> {
     this.#next ??= this.#alone(async () => {
       this.#next = undefined;
-      for (const tables of this.#inUse())
-        await tables.restore(restoreText(this.#set(tables.family), [], ['nat']));
+      for (const writer of this.#inUse()) await writer.write(this.#set(writer.family));
     });
     return this.#next;
   }
 
-  #inUse(): RuleTables[] {
-    return this.#tables.filter(({ family }) => this.#set(family).ranges.length > 0);
+  #inUse(): RuleWriter[] {
+    return this.#writers.filter(({ family }) => this.#set(family).ranges.length > 0);
   }
 
   #set(family: 4 | 6): RuleSet {

@@ -10,7 +10,7 @@ import type { ExitWatcher } from '../native/exits.ts';
 import { BridgeNetwork } from './bridge-network.ts';
 import { HostPortOwners } from './host-port-owners.ts';
 import { CniNetwork } from './cni-network.ts';
-import { Iptables } from './iptables.ts';
+import { type Firewall, type FirewallSetting, openFirewall } from './firewall.ts';
 import { NetworkReadiness } from './network-readiness.ts';
 import type { AttachRequest, Attachment, NetworkStatus, PodNetwork } from './pod-network.ts';
 import { ownPlugins } from './plugins/own-plugins.ts';
@@ -31,6 +31,8 @@ export interface NetworkOptions {
     podCidr: string;
     /** Name of the built-in network's bridge. */
     bridge: string;
+    /** Who writes the node's packet filter. */
+    firewall: FirewallSetting;
   };
   /** How often the configuration directory is looked at. */
   pollMs?: number;
@@ -56,7 +58,9 @@ type Choice = { by: 'cni'; list: ConfigList } | { by: 'bridge'; podCidr: string 
  * Throws Fault `invalid` when `podCidr` is malformed.
  */
 export async function openNetwork(options: NetworkOptions): Promise<PodNetwork> {
-  const network = new NodeNetwork(options);
+  const firewall = await openFirewall(options.config.firewall, options.exits);
+  options.log.info({ firewall: firewall.kind, why: firewall.why }, 'Chose how the packet filter is written');
+  const network = new NodeNetwork(options, firewall);
   await network.look();
   return network;
 }
@@ -67,6 +71,7 @@ class NodeNetwork implements PodNetwork {
   readonly #bridge: BridgeNetwork;
   readonly #cni: CniNetwork;
   readonly #readiness: NetworkReadiness;
+  readonly #firewall: Firewall;
   readonly #settings: RecordTable<{ podCidr: string }>;
   readonly #configuredCidr: string;
   readonly #arrivals = new Limit(CONCURRENCY);
@@ -83,9 +88,9 @@ class NodeNetwork implements PodNetwork {
   /** Why the built-in network is not ready; empty when it is. */
   #bridgeTrouble = 'It has not been started yet';
 
-  constructor({ records, exits, log, config, pollMs, graceMs, step }: NetworkOptions) {
+  constructor({ records, exits, log, config, pollMs, graceMs, step }: NetworkOptions, firewall: Firewall) {
     const runner = new BuiltInPlugins(
-      ownPlugins({ exits }),
+      ownPlugins({ firewall: firewall.pods }),
       new PluginRunner(exits, config.binDirs),
       config.execPlugins,
       step,
@@ -95,8 +100,9 @@ class NodeNetwork implements PodNetwork {
     this.#directory = new ConfigDirectory(config.confDir);
     this.#cni = new CniNetwork({ records, runner, log, owners, step });
     this.#readiness = new NetworkReadiness(runner, graceMs);
-    const tables = [new Iptables(exits, 4), new Iptables(exits, 6)];
-    this.#bridge = new BridgeNetwork({ records, log, bridge: config.bridge, tables, owners });
+    this.#firewall = firewall;
+    const { rules, others } = firewall;
+    this.#bridge = new BridgeNetwork({ records, log, bridge: config.bridge, rules, others, owners });
     this.#settings = records.table('network-settings');
     parsePodRanges(config.podCidr);
     this.#configuredCidr = config.podCidr;
@@ -177,6 +183,7 @@ class NodeNetwork implements PodNetwork {
     await this.#looking?.catch(() => undefined);
     await this.#bridge.close();
     await this.#cni.close();
+    this.#firewall.close();
   }
 
   #podCidr(): string {

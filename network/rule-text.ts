@@ -43,6 +43,9 @@ const JUMPS: readonly Jump[] = [
 /** Needed only where the node forwards nothing by default. */
 const FORWARD_JUMP = jump('filter', 'FORWARD', 'BERTH-FORWARD', 'first');
 
+/** The chains of ours, in whichever table. */
+export const OUR_CHAINS: readonly string[] = [...new Set([...JUMPS, FORWARD_JUMP].map(({ to }) => to))];
+
 function jump(table: Jump['table'], from: string, to: string, place: Jump['place'], match = ''): Jump {
   return { table, from, to, place, match };
 }

@@ -9,6 +9,8 @@ const PROGRAMS: Record<string, string> = {
   conmon: 'conmon',
   iptables: 'iptables',
   'iptables-save': 'iptables',
+  'iptables-legacy-save': 'iptables',
+  nft: 'nftables',
   conntrack: 'conntrack',
   ip: 'iproute2',
   busybox: 'busybox-static',

@@ -133,6 +133,11 @@ const SCHEMA = {
       'when conf_dir holds no network and this (or the kubelet) gives a range, the built-in bridge network serves',
       { wrong: sound.podRanges },
     ),
+    firewall: word(
+      ['auto', 'iptables', 'iptables-legacy', 'nftables'],
+      'auto',
+      'who writes the packet filter: iptables where it is installed, in the variant that the node uses, else nf_tables of the kernel directly, which needs no program',
+    ),
     bridge: text('berth0', 'the link of the built-in bridge network', { wrong: sound.linkName }),
   },
   log: {

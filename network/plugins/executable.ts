@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { runExecutable } from '../../cni/executable.ts';
 import { PluginRunner } from '../../cni/plugin-runner.ts';
 import { ExitWatcher } from '../../native/exits.ts';
+import { openFirewall } from '../firewall.ts';
 import { ownPlugins } from './own-plugins.ts';
 
 /*
@@ -13,9 +14,10 @@ const exits = await ExitWatcher.start();
 try {
   const directories = (process.env['CNI_PATH'] ?? '').split(':').filter((part) => part !== '');
   const external = new PluginRunner(exits, directories);
+  const firewall = await openFirewall('auto', exits);
   const outcome = await runExecutable(
     type,
-    ownPlugins({ exits }),
+    ownPlugins({ firewall: firewall.pods }),
     external,
     process.env,
     await text(process.stdin),

@@ -1,18 +1,17 @@
 import type { Plugin } from '../../cni/plugin.ts';
-import type { ExitWatcher } from '../../native/exits.ts';
-import { Iptables } from '../iptables.ts';
 import { bandwidth } from './bandwidth.ts';
 import { Bridge } from './bridge/bridge.ts';
 import { Firewall } from './firewall.ts';
 import { hostLocal } from './host-local/host-local.ts';
 import { loopback } from './loopback.ts';
-import { PodChains } from './pod-chains.ts';
+import type { PodFirewall } from './pod-firewall.ts';
 import { Portmap } from './portmap.ts';
 import { Ptp } from './ptp.ts';
 import { tuning } from './tuning.ts';
 
 export interface OwnPluginOptions {
-  exits: ExitWatcher;
+  /** Who writes the node's packet filter. */
+  firewall: PodFirewall;
 }
 
 /** The types of `ownPlugins`. */
@@ -28,9 +27,7 @@ export const OWN_TYPES = [
 ] as const;
 
 /** Every CNI plugin that Berth brings: the daemon calls them as functions, `berth cni install` as executables. */
-export function ownPlugins({ exits }: OwnPluginOptions): Plugin[] {
-  const chains = new PodChains([new Iptables(exits, 4), new Iptables(exits, 6)]);
-  const options = { chains };
+export function ownPlugins(options: OwnPluginOptions): Plugin[] {
   return [
     bandwidth,
     new Bridge(options),

@@ -6,89 +6,84 @@ import { Rtnl } from '../../native/netlink.ts';
 import { forgetUdpFlows } from '../host-port-flows.ts';
 import type { HostPort } from '../pod-network.ts';
 import { addressFamily } from '../pod-range.ts';
-import { networkOf, split, sysctl } from './pod-interface.ts';
-import { chainName, comment, type PodChains, type PodRules, type SharedChain } from './pod-chains.ts';
+import { type HostPortSettings, type PodFirewall, type PodWish, subjectOf } from './pod-firewall.ts';
+import { split, sysctl } from './pod-interface.ts';
+import { servedPorts, SET_MARK } from './portmap-rules.ts';
 
-const DNAT = 'CNI-HOSTPORT-DNAT';
-const SET_MARK = 'CNI-HOSTPORT-SETMARK';
-const MASQ = 'CNI-HOSTPORT-MASQ';
 const DEFAULT_MARK_BIT = 13;
-/** What the match multiport takes in one rule (iptables-extensions(8)). */
-const MULTIPORT_MAX = 15;
 
-interface Settings {
-  ports: HostPort[];
-  /** Connections from the pod's own network and from the node's loopback are masqueraded. */
-  snat: boolean;
-  /** The chain that marks what is to be masqueraded; one of another program when the configuration names it. */
-  markChain: string;
-  markBit: number;
-  /** More matches, by family. */
-  conditions: Record<4 | 6, string>;
-}
+type HostPortWish = Extract<PodWish, { kind: 'host-ports' }>;
+
+const NOTHING: HostPortSettings = {
+  ports: [],
+  snat: true,
+  markChain: SET_MARK,
+  markBit: DEFAULT_MARK_BIT,
+  conditions: { 4: '', 6: '' },
+};
 
 /**
- * The plugin portmap: leads ports of the node to the pod, by the same iptables rules as the reference plugin. Without
+ * The plugin portmap: leads ports of the node to the pod; where iptables serves, by the same rules as the reference plugin. Without
  * port mappings it does nothing at all. Connections of UDP that the kernel tracks are forgotten on ADD and DEL: a client that never
  * pauses would go on to where the port led before.
  */
 export class Portmap implements Plugin {
   readonly type = 'portmap';
-  readonly #chains: PodChains;
+  readonly #firewall: PodFirewall;
 
-  constructor({ chains }: { chains: PodChains }) {
-    this.#chains = chains;
+  constructor({ firewall }: { firewall: PodFirewall }) {
+    this.#firewall = firewall;
   }
 
   async add(input: PluginCallInput): Promise<Result> {
     const { prevResult } = input;
     if (prevResult === undefined)
       throw new PluginError(this.type, CNI_ERROR.invalidConfig, 'must be called as a chained plugin');
-    const settings = settingsOf(input.config);
-    if (settings.ports.length === 0) return prevResult;
-    const ips = podIps(prevResult);
-    const rules = rulesOf(input, settings, ips);
-    if (rules.length === 0) return prevResult;
+    const wish = this.#wish(input, prevResult);
+    const { settings, ips } = wish;
+    if (!ips.some((ip) => servedPorts(settings, split(ip).family).length > 0))
+      return await Promise.resolve(prevResult);
     if (settings.snat) openLoopback(ips);
-    this.#chains.put(
-      input.containerId,
-      rules,
-      sharedChains(settings),
-      async () => await forgetFlows(settings, ips),
-    );
+    this.#firewall.put(subjectOf(input), wish, async () => await forgetFlows(settings, ips));
     return prevResult;
   }
 
   async del(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
-    let settings: Settings;
+    let wish: HostPortWish;
     try {
-      settings = settingsOf(input.config);
+      wish = this.#wish(input, input.prevResult);
     } catch {
       // ADD has refused it. Runtimes stop at the first DEL that fails: the plugins before this one would keep all.
-      await this.#chains.remove(input.containerId, remains(input), signal);
+      await this.#firewall.remove(
+        subjectOf(input),
+        { kind: 'host-ports', settings: NOTHING, ips: [] },
+        signal,
+      );
       return;
     }
-    if (settings.ports.length === 0) return;
-    const ips = input.prevResult === undefined ? [] : podIps(input.prevResult);
-    const rules = rulesOf(input, settings, ips);
-    await this.#chains.remove(input.containerId, rules.length > 0 ? rules : remains(input), signal);
-    await forgetFlows(settings, ips);
+    if (wish.settings.ports.length === 0) return;
+    await this.#firewall.remove(subjectOf(input), wish, signal);
+    await forgetFlows(wish.settings, wish.ips);
   }
 
   async settle(containerId: string, signal?: AbortSignal): Promise<void> {
-    await this.#chains.settle(containerId, signal);
+    await this.#firewall.settle(containerId, signal);
   }
 
   async check(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
-    const settings = settingsOf(input.config);
-    if (settings.ports.length === 0) return;
-    const ips = input.prevResult === undefined ? [] : podIps(input.prevResult);
-    if (await this.#chains.has(rulesOf(input, settings, ips), signal)) return;
+    const wish = this.#wish(input, input.prevResult);
+    if (wish.settings.ports.length === 0) return;
+    if (await this.#firewall.has(subjectOf(input), wish, signal)) return;
     throw new PluginError(this.type, CNI_ERROR.failed, 'rules of the port mappings are gone');
+  }
+
+  #wish({ config }: PluginCallInput, result: Result | undefined): HostPortWish {
+    const settings = settingsOf(config, this.#firewall.kind);
+    return { kind: 'host-ports', settings, ips: result === undefined ? [] : podIps(result) };
   }
 }
 
-function settingsOf(config: PluginConfig): Settings {
+function settingsOf(config: PluginConfig, kind: PodFirewall['kind']): HostPortSettings {
   const refuse = (what: string): never => {
     throw new PluginError('portmap', CNI_ERROR.invalidConfig, what);
   };
@@ -101,8 +96,13 @@ function settingsOf(config: PluginConfig): Settings {
   const external = config['externalSetMarkChain'];
   if (typeof external === 'string' && config['markMasqBit'] !== undefined)
     return refuse('externalSetMarkChain and markMasqBit exclude each other');
-  const backend = config['backend'] ?? 'iptables';
-  if (backend !== 'iptables') return refuse(`backend ${JSON.stringify(backend)} is not served: iptables is`);
+  const backend = config['backend'] ?? kind;
+  if (backend !== kind && backend !== 'iptables')
+    return refuse(`backend ${JSON.stringify(backend)} is not served: ${kind} is`);
+  if (kind === 'nftables')
+    for (const key of ['externalSetMarkChain', 'conditionsV4', 'conditionsV6'])
+      if (config[key] !== undefined && config[key] !== null)
+        return refuse(`${key} is in words of iptables, and nftables serves this node`);
   return {
     ports: given.map((each: unknown) => portOf(each, refuse)).filter(({ hostPort }) => hostPort > 0),
     snat: config['snat'] !== false,
@@ -154,99 +154,6 @@ function podIps({ ips, interfaces }: Result): string[] {
   );
 }
 
-function rulesOf({ config, containerId }: PluginCallInput, settings: Settings, ips: string[]): PodRules[] {
-  const name = chainName(config.name, containerId, 'DN-');
-  const tag = comment(config.name, containerId, 'dnat ');
-  return ips.flatMap((text): PodRules[] => {
-    const { address, family } = split(text);
-    const served = settings.ports.filter(({ hostIp }) => hostIp === '' || addressFamily(hostIp) === family);
-    if (served.length === 0) return [];
-    const entries = protocols(settings.ports).flatMap(([protocol, ports]) =>
-      parts(ports).map((some) => ({
-        chain: DNAT,
-        rule: `-p ${protocol} ${tag} -m multiport --dports ${some.join(',')}${settings.conditions[family]} -j ${name}`,
-      })),
-    );
-    const rules = served.flatMap(({ protocol, hostPort, containerPort, hostIp }) => {
-      const any = hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::';
-      const destination = any ? '' : `-d ${hostIp}/${family === 4 ? 32 : 128} `;
-      const match = `${destination}-p ${protocol} -m ${protocol} --dport ${hostPort}`;
-      const target = family === 4 ? address : `[${address}]`;
-      return [
-        // Answers to a pod of the same network must come by way of the node, and those to its loopback, too.
-        ...(settings.snat ? [`-s ${networkOf(text)} ${match} -j ${settings.markChain}`] : []),
-        ...(settings.snat && family === 4 ? [`-s 127.0.0.1/32 ${match} -j ${settings.markChain}`] : []),
-        `${match} -j DNAT --to-destination ${target}:${containerPort}`,
-      ];
-    });
-    return [{ family, table: 'nat', chain: { name, rules }, entries }];
-  });
-}
-
-/** By name alone, for when the addresses are not known any more. */
-function remains({ config, containerId }: PluginCallInput): PodRules[] {
-  const name = chainName(config.name, containerId, 'DN-');
-  return ([4, 6] as const).map((family) => ({
-    family,
-    table: 'nat',
-    chain: { name, rules: [] },
-    entries: [],
-  }));
-}
-
-function protocols(ports: HostPort[]): [protocol: string, ports: number[]][] {
-  return (['sctp', 'tcp', 'udp'] as const)
-    .map((protocol): [string, number[]] => [
-      protocol,
-      ports.filter((port) => port.protocol === protocol).map(({ hostPort }) => hostPort),
-    ])
-    .filter(([, found]) => found.length > 0);
-}
-
-function parts(ports: number[]): number[][] {
-  const count = Math.ceil(ports.length / MULTIPORT_MAX);
-  return Array.from({ length: count }, (_, index) =>
-    ports.slice(index * MULTIPORT_MAX, (index + 1) * MULTIPORT_MAX),
-  );
-}
-
-function sharedChains({ snat, markChain, markBit }: Settings): SharedChain[] {
-  const mark = `0x${(2 ** markBit).toString(16)}`;
-  return ([4, 6] as const).flatMap((family): SharedChain[] => [
-    ...(snat && markChain === SET_MARK
-      ? [
-          {
-            family,
-            table: 'nat' as const,
-            name: SET_MARK,
-            rules: [`-m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${mark}/${mark}`],
-            jumps: [],
-          },
-          {
-            family,
-            table: 'nat' as const,
-            name: MASQ,
-            rules: [`-m mark --mark ${mark}/${mark} -j MASQUERADE`],
-            jumps: [
-              {
-                from: 'POSTROUTING',
-                match: '-m comment --comment "CNI portfwd requiring masquerade"',
-                first: true,
-              },
-            ],
-          },
-        ]
-      : []),
-    {
-      family,
-      table: 'nat',
-      name: DNAT,
-      rules: [],
-      jumps: ['PREROUTING', 'OUTPUT'].map((from) => ({ from, match: '-m addrtype --dst-type LOCAL' })),
-    },
-  ]);
-}
-
 /** Lets processes of the node reach the pod by localhost: packets of loopback addresses may leave by the pod's link. */
 function openLoopback(ips: string[]): void {
   const pod = ips.map(split).find(({ family }) => family === 4);
@@ -256,6 +163,6 @@ function openLoopback(ips: string[]): void {
   if (link !== undefined) sysctl(`ipv4/conf/${link}/route_localnet`, '1');
 }
 
-async function forgetFlows({ ports }: Settings, ips: string[]): Promise<void> {
+async function forgetFlows({ ports }: HostPortSettings, ips: string[]): Promise<void> {
   await forgetUdpFlows({ id: '', addresses: ips.map((text) => split(text).address), ports });
 }

@@ -6,7 +6,7 @@ import { linkDel, routeAdd, routeDel, Rtnl, veth } from '../../native/netlink.ts
 import type { LinkPluginOptions } from './bridge/bridge.ts';
 import { hostName } from './bridge/bridge-link.ts';
 import { askIpam, releaseAddresses, withAddresses } from './ipam.ts';
-import { masqueradeChains, masqueradeRemains } from './masquerade.ts';
+import { masqueradeOf, subjectOf } from './pod-firewall.ts';
 import {
   checkInterface,
   configureInterface,
@@ -51,7 +51,7 @@ export class Ptp implements Plugin {
         await configureInterface(pod, { ips, routes: ipam.routes });
         await leadByGateway(pod, ips);
         await leadToPod(rtnl, port, ips);
-        if (ipMasq) this.#options.chains.put(input.containerId, masqueradeChains(input, ips));
+        if (ipMasq) this.#options.firewall.put(subjectOf(input), masqueradeOf(ips));
         undo.move();
         return {
           interfaces: [entry(rtnl, port), { ...entry(inside, input.ifName), sandbox: input.netns }],
@@ -67,14 +67,13 @@ export class Ptp implements Plugin {
   async del(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
     const { ipMasq } = settingsOf(input.config);
     const ips = input.prevResult?.ips ?? [];
-    const chains = ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input);
-    if (ipMasq) await this.#options.chains.remove(input.containerId, chains, signal);
+    if (ipMasq) await this.#options.firewall.remove(subjectOf(input), masqueradeOf(ips), signal);
     await removeInterface(input);
     await releaseAddresses(input, signal);
   }
 
   async settle(containerId: string, signal?: AbortSignal): Promise<void> {
-    await this.#options.chains.settle(containerId, signal);
+    await this.#options.firewall.settle(containerId, signal);
   }
 
   async check(input: PluginCallInput, signal?: AbortSignal): Promise<void> {

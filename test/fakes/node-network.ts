@@ -9,6 +9,7 @@ import { ExitWatcher } from '../../native/exits.ts';
 import { OwnedFd, openPath, O } from '../../native/fd.ts';
 import { inNetns, makeNetns, removePin } from '../../native/namespaces.ts';
 import { addrAdd, linkUp, routeAdd, Rtnl, veth } from '../../native/netlink.ts';
+import type { FirewallSetting } from '../../network/firewall.ts';
 import { openNetwork } from '../../network/open-network.ts';
 import type { AttachRequest, HostPort, PodNetwork } from '../../network/pod-network.ts';
 
@@ -19,6 +20,8 @@ import type { AttachRequest, HostPort, PodNetwork } from '../../network/pod-netw
 export class NodeNetworkRig {
   readonly directory = mkdtempSync(join(tmpdir(), 'berth-network-'));
   readonly confDir = join(this.directory, 'net.d');
+  /** What `network` uses when its caller names none. */
+  firewall: FirewallSetting = 'auto';
   records = new RecordStore(join(this.directory, 'records.db'));
   readonly exits: ExitWatcher;
   readonly #directories = [this.directory];
@@ -44,6 +47,7 @@ export class NodeNetworkRig {
       execPlugins?: string[];
       pollMs?: number;
       graceMs?: number;
+      firewall?: FirewallSetting;
     } = {},
   ): Promise<PodNetwork> {
     const network = await openNetwork({
@@ -56,6 +60,7 @@ export class NodeNetworkRig {
         execPlugins: options.execPlugins ?? [],
         podCidr,
         bridge: 'berth0',
+        firewall: options.firewall ?? this.firewall,
       },
       pollMs: options.pollMs,
       graceMs: options.graceMs,

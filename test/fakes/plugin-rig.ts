@@ -16,6 +16,8 @@ import { type PluginCaller, PluginRunner } from '../../cni/plugin-runner.ts';
 import { ExitWatcher } from '../../native/exits.ts';
 import { sleep } from '../../ground/wait.ts';
 import { makeNetns, removePin } from '../../native/namespaces.ts';
+import { type Firewall, type FirewallSetting, openFirewall } from '../../network/firewall.ts';
+import type { PodFirewall } from '../../network/plugins/pod-firewall.ts';
 import { ownPlugins } from '../../network/plugins/own-plugins.ts';
 
 const REFERENCE = ['/usr/lib/cni'];
@@ -29,21 +31,28 @@ export class PluginRig {
   readonly dataDir = join(this.directory, 'networks');
   readonly ours: PluginCaller;
   readonly reference: PluginCaller;
+  /** For `ownPlugins` of the test's own. */
+  readonly firewall: PodFirewall;
   readonly #exits: ExitWatcher;
+  readonly #opened: Firewall;
   readonly #pins: string[] = [];
 
-  private constructor(exits: ExitWatcher) {
+  private constructor(exits: ExitWatcher, firewall: Firewall) {
     this.#exits = exits;
+    this.#opened = firewall;
+    this.firewall = firewall.pods;
     this.reference = new PluginRunner(exits, REFERENCE);
     // What is not built in fails: nothing of the reference may slip in.
-    this.ours = new BuiltInPlugins(ownPlugins({ exits }), new PluginRunner(exits, []));
+    this.ours = new BuiltInPlugins(ownPlugins({ firewall: firewall.pods }), new PluginRunner(exits, []));
   }
 
-  static async open(): Promise<PluginRig> {
-    return new PluginRig(await ExitWatcher.start());
+  static async open(firewall: FirewallSetting = 'iptables'): Promise<PluginRig> {
+    const exits = await ExitWatcher.start();
+    return new PluginRig(exits, await openFirewall(firewall, exits));
   }
 
   async close(): Promise<void> {
+    this.#opened.close();
     await this.#exits.close();
     for (const pin of this.#pins) removePin(pin);
     rmSync(this.directory, { recursive: true });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { addrAdd, Rtnl } from '../../native/netlink.ts';
 import { SILENT } from '../../ground/log.ts';
 import { BridgeNetwork } from '../../network/bridge-network.ts';
+import { IptablesRules } from '../../network/iptables-rules.ts';
 import type { RuleTables } from '../../network/iptables.ts';
 import { linkNames } from '../../network/link-names.ts';
 import type { HostPort } from '../../network/pod-network.ts';
@@ -270,7 +271,12 @@ describeInOwnNamespaces('the built-in bridge network', import.meta.url, () => {
         },
       };
       const { records } = rig;
-      const network = new BridgeNetwork({ records, log: SILENT, bridge: 'berth0', tables: [tables] });
+      const network = new BridgeNetwork({
+        records,
+        log: SILENT,
+        bridge: 'berth0',
+        rules: [new IptablesRules(tables)],
+      });
       network.setRanges(parsePodRanges('10.1.0.0/24'));
       const pod = rig.pod(`failing-${failing.length}`, [tcp(8080, 80)]);
       await assert.rejects(network.attach(pod), /no rules today/);

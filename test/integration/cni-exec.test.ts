@@ -106,7 +106,7 @@ describeInOwnNamespaces("Debian's plugins by exec, and beside ours", import.meta
       ['portmap', 'firewall'],
     ])
       it(`a list of version ${version} with ${own.join(', ')} in process`, async () => {
-        const caller = new BuiltInPlugins(ownPlugins({ exits }), new PluginRunner(exits, [DEBIAN]));
+        const caller = new BuiltInPlugins(ownPlugins({ firewall: rig.firewall }), new PluginRunner(exits, [DEBIAN]));
         const list = rig.list(mixed(own, version), version);
         const pod = rig.pod('a', {
           portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
@@ -131,7 +131,7 @@ describeInOwnNamespaces("Debian's plugins by exec, and beside ours", import.meta
     assert.equal(spawnSync(BERTH, ['cni', 'install', bin]).status, 0);
     symlinkSync(join(DEBIAN, 'static'), join(bin, 'static'));
     const programs = new PluginRunner(exits, [bin]);
-    for (const caller of [new BuiltInPlugins(ownPlugins({ exits }), programs), programs]) {
+    for (const caller of [new BuiltInPlugins(ownPlugins({ firewall: rig.firewall }), programs), programs]) {
       const [list, pod] = [rig.list([bridge(fixed)]), rig.pod('a')];
       const result = await rig.add(caller, list, pod);
       assert.match(rig.inPod(pod, 'ip', 'addr', 'show', 'eth0'), /10\.88\.0\.77\/24/);

@@ -5,7 +5,6 @@ import { findExecutable } from '../../../native/spawn.ts';
 const PROGRAMS = [
   ['crun', 'crun'],
   ['conmon', 'conmon'],
-  ['iptables', 'iptables'],
   ['unshare', 'util-linux'],
 ] as const;
 

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { messageOf } from '../../../ground/fault.ts';
 import { ExitWatcher } from '../../../native/exits.ts';
 import { run } from '../../../native/run.ts';
 import { findExecutable } from '../../../native/spawn.ts';
+import { openFirewall } from '../../../network/firewall.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Finding } from './finding.ts';
 import { probeHandlers } from './handlers.ts';
@@ -11,11 +13,7 @@ import { probeHandlers } from './handlers.ts';
 const MIN_KERNEL = [5, 15] as const;
 
 /** Programs besides the OCI runtimes, with the Debian package that brings each. */
-const PROGRAMS = [
-  { name: 'conmon', install: 'conmon', need: 'bad', use: 'monitor of containers' },
-  { name: 'iptables', install: 'iptables', need: 'note', use: 'host ports and masquerade' },
-  { name: 'ip6tables', install: 'iptables', need: 'note', use: 'the same for IPv6' },
-] as const;
+const PROGRAMS = [{ name: 'conmon', install: 'conmon', need: 'bad', use: 'monitor of containers' }] as const;
 
 /** Looks at everything, in the order in which a person would ask. */
 export async function examine(config: Config): Promise<Finding[]> {
@@ -27,6 +25,7 @@ export async function examine(config: Config): Promise<Finding[]> {
       kernel(),
       ...kernelParts(),
       ...(await Promise.all(PROGRAMS.map((program) => examineProgram(program, config, exits)))),
+      await packetFilter(config, exits),
     ];
     return root ? [...found, ...(await probeHandlers(config, exits))] : found;
   } finally {
@@ -70,6 +69,21 @@ function kernelParts(): Finding[] {
       forwards ? '' : 'off: the daemon switches it on for its bridge network',
     ),
   ];
+}
+
+/** Who would write the rules for host ports and masquerade, and whether it can. */
+async function packetFilter(config: Config, exits: ExitWatcher): Promise<Finding> {
+  const what = 'packet filter';
+  const { firewall } = config.network;
+  try {
+    const { kind, why, missing, close } = await openFirewall(firewall, exits);
+    close();
+    if (missing.length > 0)
+      return finding(false, 'note', what, `${kind}: ${missing.join(', ')} not found`, 'iptables');
+    return finding(true, 'note', what, `${kind}, because ${why}`);
+  } catch (error) {
+    return finding(false, 'note', what, messageOf(error));
+  }
 }
 
 async function examineProgram(

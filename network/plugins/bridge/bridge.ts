@@ -7,8 +7,7 @@ import { O, OwnedFd, openPath } from '../../../native/fd.ts';
 import { isErrno } from '../../../native/errno.ts';
 import { type Link, linkDel, linkHairpin, portIsolation, Rtnl, veth } from '../../../native/netlink.ts';
 import { askIpam, ipamType, releaseAddresses, withAddresses } from '../ipam.ts';
-import { masqueradeChains, masqueradeRemains } from '../masquerade.ts';
-import type { PodChains } from '../pod-chains.ts';
+import { masqueradeOf, type PodFirewall, subjectOf } from '../pod-firewall.ts';
 import {
   checkInterface,
   configureInterface,
@@ -32,7 +31,7 @@ import { bridgeSettings, type BridgeSettings } from './settings.ts';
 
 /** What the plugins that make links are made with. */
 export interface LinkPluginOptions {
-  chains: PodChains;
+  firewall: PodFirewall;
 }
 
 /**
@@ -41,11 +40,11 @@ export interface LinkPluginOptions {
  */
 export class Bridge implements Plugin {
   readonly type = 'bridge';
-  readonly #chains: PodChains;
+  readonly #firewall: PodFirewall;
   readonly #known = new KnownBridges();
 
-  constructor({ chains }: LinkPluginOptions) {
-    this.#chains = chains;
+  constructor({ firewall }: LinkPluginOptions) {
+    this.#firewall = firewall;
   }
 
   async add(input: PluginCallInput, signal?: AbortSignal): Promise<Result> {
@@ -69,18 +68,13 @@ export class Bridge implements Plugin {
   async del(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
     const settings = bridgeSettings(input.config);
     const ips = input.prevResult?.ips ?? [];
-    if (settings.ipMasq)
-      await this.#chains.remove(
-        input.containerId,
-        ips.length > 0 ? masqueradeChains(input, ips) : masqueradeRemains(input),
-        signal,
-      );
+    if (settings.ipMasq) await this.#firewall.remove(subjectOf(input), masqueradeOf(ips), signal);
     await removeInterface(input);
     await releaseAddresses(input, signal);
   }
 
   async settle(containerId: string, signal?: AbortSignal): Promise<void> {
-    await this.#chains.settle(containerId, signal);
+    await this.#firewall.settle(containerId, signal);
   }
 
   async check(input: PluginCallInput, signal?: AbortSignal): Promise<void> {
@@ -130,7 +124,7 @@ export class Bridge implements Plugin {
       if (settings.isGateway) await this.#serveAsGateway(rtnl, bridge, ips, settings);
       undo.push('known bridge', async () => this.#known.forget(settings));
       if (settings.ipMasq && ips.length > 0) {
-        this.#chains.put(input.containerId, masqueradeChains(input, ips));
+        this.#firewall.put(subjectOf(input), masqueradeOf(ips));
       }
       signal?.throwIfAborted();
       undo.keep();
