@@ -106,7 +106,10 @@ describeInOwnNamespaces("Debian's plugins by exec, and beside ours", import.meta
       ['portmap', 'firewall'],
     ])
       it(`a list of version ${version} with ${own.join(', ')} in process`, async () => {
-        const caller = new BuiltInPlugins(ownPlugins({ firewall: rig.firewall }), new PluginRunner(exits, [DEBIAN]));
+        const caller = new BuiltInPlugins(
+          ownPlugins({ firewall: rig.firewall }),
+          new PluginRunner(exits, [DEBIAN]),
+        );
         const list = rig.list(mixed(own, version), version);
         const pod = rig.pod('a', {
           portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
