@@ -5,6 +5,15 @@ import type { Duplex, Readable, Writable } from 'node:stream';
  * The wire knows the protocols, this room the processes.
  */
 
+/**
+ * A stream that can lend its bytes: what it reads stays in one buffer, which is read into again when it was given back.
+ * Much output then costs no memory and no garbage. Its end and its errors are told as by any Readable.
+ */
+export interface LendingReadable extends Readable {
+  /** From now on bytes go to `take`, and to no other reader; nothing is read before they were given back. */
+  lend(take: (bytes: Buffer, giveBack: () => void) => void): void;
+}
+
 export interface ExecRequest {
   command: string[];
   tty: boolean;
@@ -19,8 +28,8 @@ export interface ExecSession {
   /** `end()` closes the command's standard input; with a terminal it only stops feeding it. */
   readonly stdin: Writable | undefined;
   /** Ends when the command has ended and all that it wrote has been read; back-pressure reaches the command. */
-  readonly stdout: Readable | undefined;
-  readonly stderr: Readable | undefined;
+  readonly stdout: Readable | LendingReadable | undefined;
+  readonly stderr: Readable | LendingReadable | undefined;
   /** The command's exit code, 128+n after signal n. Settles at its exit, which may be before the streams end. */
   readonly exited: Promise<number>;
   /** No effect without a terminal. */

@@ -1,14 +1,26 @@
 import type { Readable, Writable } from 'node:stream';
+import type { LendingReadable } from '../../pod/streams.ts';
 
 /**
  * Passes all bytes on and then the end, no faster than they are taken. Resolves when the target has taken the end;
- * rejects when either side fails before, and leaves the other side as it is.
+ * rejects when either side fails before, and leaves the other side as it is. A target has to be done with bytes when it
+ * says that they are written: they may be lent.
  */
-export function pump(source: Readable, target: Writable): Promise<void> {
+export function pump(source: Readable | LendingReadable, target: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
     const pass = (chunk: Uint8Array): void => {
       if (target.write(chunk)) return;
       source.pause();
+    };
+    const take = (bytes: Buffer, giveBack: () => void): void => {
+      let held = true;
+      const free = (): void => {
+        if (held) giveBack();
+        held = false;
+      };
+      target.write(bytes, free);
+      // Taken at once, as nearly always: its callback comes later all the same.
+      if (target.writableLength === 0) free();
     };
     const goOn = (): void => void source.resume();
     const end = (): void => void target.end();
@@ -36,6 +48,7 @@ export function pump(source: Readable, target: Writable): Promise<void> {
     if (target.destroyed) return targetClosed();
     if (source.readableEnded) return end();
     if (source.destroyed) return closedEarly();
+    if ('lend' in source) return source.lend(take);
     source.on('data', pass);
     source.resume();
   });

@@ -1,8 +1,11 @@
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pendingBytes } from '../../native/fd.ts';
+import type { LendingReadable } from '../streams.ts';
 
 const CHUNK = 64 * 1024;
+/** Of one read from a pipe. Only as much of it is memory as was ever read at once. */
+const ROOM = 128 * 1024;
 
 /** Where a command's output comes from. */
 export interface OutputSource {
@@ -22,7 +25,7 @@ export interface OutputSource {
  * pipe does not hold the caller (containerd#9568). From then on, and when the reader has left, everything is read and
  * dropped, so that no process in the container waits for ever or dies of SIGPIPE.
  */
-export class CommandOutput extends Readable {
+export class CommandOutput extends Readable implements LendingReadable {
   readonly #source: OutputSource;
   readonly #stream: Readable;
   /** Bytes that the command wrote and that were not read yet at its end; undefined while it runs. */
@@ -32,12 +35,21 @@ export class CommandOutput extends Readable {
   #dropping = false;
   /** Nothing more can come. */
   #over = false;
+  #borrower: ((bytes: Buffer, giveBack: () => void) => void) | undefined;
+  /** Gives back what is lent; a lender has one buffer, so there is one loan at a time. */
+  readonly #giveBack = (): void => {
+    this.#lent = false;
+    if (!this.destroyed) this.#stream.resume();
+  };
+  #lent = false;
 
   constructor(source: OutputSource) {
     super({ highWaterMark: CHUNK });
     this.#source = source;
     this.#stream = source.stream;
-    this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
+    // Nothing is read before somebody asks for it: what is read and not asked for could not be lent.
+    this.#stream.pause();
+    if (source.terminal) this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
     for (const event of ['end', 'close'] as const) this.#stream.on(event, () => this.#end());
     // A pipe has no errors but those of its descriptor.
     this.#stream.on('error', () => this.#end());
@@ -45,8 +57,22 @@ export class CommandOutput extends Readable {
 
   /** The output that comes out of this pipe, which it takes over. */
   static ofPipe(fd: number): CommandOutput {
-    const stream = new Socket({ fd, readable: true, writable: false });
-    return new CommandOutput({ fd, stream, terminal: false });
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(ROOM),
+      callback: (size: number, bytes: Buffer): boolean => {
+        output.#take(bytes.subarray(0, size));
+        return true;
+      },
+    };
+    const stream = new Socket({ fd, readable: true, writable: false, onread });
+    const output: CommandOutput = new CommandOutput({ fd, stream, terminal: false });
+    return output;
+  }
+
+  lend(take: (bytes: Buffer, giveBack: () => void) => void): void {
+    this.#borrower = take;
+    this.resume();
+    this.#stream.resume();
   }
 
   /**
@@ -72,11 +98,21 @@ export class CommandOutput extends Readable {
 
   #take(chunk: Buffer): void {
     if (this.#dropping) return;
-    if (!this.push(chunk)) this.#stream.pause();
+    if (!this.#pass(chunk)) this.#stream.pause();
     if (this.#left === undefined) return;
     this.#left -= chunk.length;
     if (this.#source.terminal) this.#timer?.refresh();
     if (this.#left <= 0) this.#startGrace();
+  }
+
+  /** False when no more can be taken now. */
+  #pass(chunk: Buffer): boolean {
+    if (this.#borrower !== undefined) {
+      this.#lent = true;
+      this.#borrower(chunk, this.#giveBack);
+      return !this.#lent;
+    }
+    return this.push(this.#source.terminal ? chunk : Buffer.from(chunk));
   }
 
   /** The time is the reader's, too: it only counts while something could be read. */

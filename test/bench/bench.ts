@@ -23,6 +23,7 @@ import { note } from './progress.ts';
 import { measurePullBounds } from './pull-bounds.ts';
 import { measurePulls } from './pull.ts';
 import type { Results } from './results.ts';
+import { measureStreaming } from './streaming.ts';
 import { renderResults, renderVerdicts } from './table.ts';
 import { verdicts } from './targets.ts';
 
@@ -93,6 +94,12 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
   }
   if (parts.has('network'))
     results.network = await measureNetwork(options.pods, options.networkCrowd, options.foreignRules);
+  if (parts.has('streaming')) {
+    const node = await fresh('berth-streaming', startBerth);
+    await pullImage(node);
+    results.streaming = await measureStreaming(node, options.streamRounds);
+    await node.close();
+  }
   return results;
 }
 

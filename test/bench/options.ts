@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LARGE, type LargeShape } from './images.ts';
 
-export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull', 'network'] as const;
+export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull', 'network', 'streaming'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -20,6 +20,7 @@ export interface BenchOptions {
   /** Pods that are attached at once, and foreign rules that must not matter. */
   networkCrowd: number;
   foreignRules: number;
+  streamRounds: number;
   json: string;
 }
 
@@ -59,6 +60,7 @@ export function readOptions(argv: string[], temporary: string): BenchOptions | u
     hugeBytes: (quick ? 0.25 : 2) * 2 ** 30,
     networkCrowd: quick ? 40 : 100,
     foreignRules: quick ? 5000 : 50_000,
+    streamRounds: quick ? 3 : 9,
     json: values.json ?? join(temporary, 'berth-bench.json'),
   };
 }

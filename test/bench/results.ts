@@ -4,6 +4,7 @@ import type { Crowd } from './memory.ts';
 import type { NetworkFigures } from './network.ts';
 import type { PullBounds } from './pull-bounds.ts';
 import type { Pulls } from './pull.ts';
+import type { StreamingFigures } from './streaming.ts';
 
 /** What one run found: the JSON that it writes. Parts that were not asked for are absent. */
 export interface Results {
@@ -19,4 +20,6 @@ export interface Results {
   pullBounds?: PullBounds;
   /** Milliseconds. */
   network?: NetworkFigures;
+  /** Seconds. */
+  streaming?: StreamingFigures;
 }

@@ -12,6 +12,7 @@ export function renderResults(results: Results): string {
   if (results.crowd !== undefined) parts.push(memoryTable(results.crowd), listTable(results.crowd));
   if (results.pulls !== undefined) parts.push(pullTable(results.pulls));
   if (results.network !== undefined) parts.push(networkTable(results.network));
+  if (results.streaming !== undefined) parts.push(streamingTable(results.streaming));
   return parts.join('\n\n');
 }
 
@@ -96,6 +97,20 @@ function networkTable({ cases }: NonNullable<Results['network']>): string {
     }),
   );
   return grid('one CNI list, p50 / p90 ms', heads([...ways]), rows);
+}
+
+function streamingTable(streaming: NonNullable<Results['streaming']>): string {
+  const rows = (['output', 'input'] as const).flatMap((direction) => {
+    const { pipe, ...ours } = streaming[direction];
+    return Object.entries(ours).map(([way, { wall, cpu }]) => [
+      `${direction}, ${way}`,
+      ...[wall.p50, pipe.wall.p50].map(figure),
+      (pipe.wall.p50 / wall.p50).toFixed(3),
+      figure(cpu),
+    ]);
+  });
+  const columns = ['berth', 'crun exec to a pipe', 'throughput', 'CPU s/GiB of the daemon'];
+  return grid(`streams of ${streaming.mebibytes} MiB, p50 s`, columns, rows);
 }
 
 /** A column for each of `names` and, behind them, one for the ratio of the first to each other. */

@@ -18,7 +18,7 @@ const RUNC = 'containerd runc';
 const CRUN = 'containerd crun';
 
 /** Holds what was measured against the targets; what was not measured has no verdict. */
-export function verdicts({ lifecycle, crowd, pulls, pullBounds, network }: Results): Verdict[] {
+export function verdicts({ lifecycle, crowd, pulls, pullBounds, network, streaming }: Results): Verdict[] {
   const all: Verdict[] = [];
   const ratio = (
     what: string,
@@ -75,6 +75,18 @@ export function verdicts({ lifecycle, crowd, pulls, pullBounds, network }: Resul
     ratio(`p99 of ${ours.samples} attaches at once`, 'ms', ours.p99, `${exec}' p50`, theirs.p50, 1);
     const { before, after, rules } = network.foreign;
     ratio(`attach beside ${rules} foreign rules`, 'ms', after.p50, 'without them', before.p50, 1.2);
+  }
+  if (streaming !== undefined) {
+    const { output, mebibytes } = streaming;
+    for (const way of ['spdy', 'websocket'] as const)
+      ratio(
+        `${mebibytes} MiB of output, ${way}`,
+        's',
+        output[way].wall.p50,
+        'crun exec to a pipe',
+        output.pipe.wall.p50,
+        2,
+      );
   }
   return all;
 }

@@ -13,6 +13,7 @@ import {
   Type,
 } from './frames.ts';
 import { HeaderReader, HeaderWriter } from './header-block.ts';
+import { writeAll } from '../write-all.ts';
 import { MAX_UNREAD_BYTES, SpdyStream, type StreamOwner } from './stream.ts';
 
 const FLAG_ONE_WAY = 2;
@@ -60,8 +61,6 @@ export class SpdyConnection implements StreamOwner {
   #probe: NodeJS.Timeout | undefined;
   #nextPing = 2;
   #lastStream = 0;
-  /** Continuations of writes that wait for the transport. */
-  #waiting: (() => void)[] = [];
   #unreadAnswers = 0;
   #windows = false;
   #initialSendWindow = DEFAULT_WINDOW;
@@ -80,7 +79,7 @@ export class SpdyConnection implements StreamOwner {
     this.#idle = setTimeout(() => this.destroy(new SpdyError('The connection was idle')), options.idleMs);
     this.#idle.unref();
     transport.on('data', (chunk: Buffer) => this.#read(chunk));
-    transport.on('drain', () => this.#drained());
+    transport.on('drain', () => (this.#unreadAnswers = 0));
     transport.on('end', () => this.destroy());
     transport.on('error', (error: Error) => this.destroy(error));
     transport.on('close', () => this.destroy());
@@ -130,9 +129,6 @@ export class SpdyConnection implements StreamOwner {
       this.#transport.end(() => this.#transport.destroy());
       this.#destroyAfter(REFUSAL_MS);
     } else this.#transport.destroy();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const next of waiting) next();
   }
 
   send(stream: SpdyStream, bytes: Buffer, done: (error?: Error | null) => void): void {
@@ -147,14 +143,9 @@ export class SpdyConnection implements StreamOwner {
     this.#sendWindow -= length;
     stream.sendWindow -= length;
     const part = length === bytes.length ? bytes : bytes.subarray(0, length);
-    this.#transport.cork();
-    this.#transport.write(dataHead(stream.id, 0, length));
-    const free = this.#transport.write(part);
-    this.#transport.uncork();
     this.#idle.refresh();
     const next = length === bytes.length ? done : () => this.send(stream, bytes.subarray(length), done);
-    if (free) next();
-    else this.#waiting.push(() => next());
+    writeAll(this.#transport, [dataHead(stream.id, 0, length), part], () => next());
   }
 
   sendFin(stream: SpdyStream): void {
@@ -311,13 +302,6 @@ export class SpdyConnection implements StreamOwner {
       stream.blocked = undefined;
       blocked?.();
     }
-  }
-
-  #drained(): void {
-    this.#unreadAnswers = 0;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const next of waiting) next();
   }
 
   #pauseOrGoOn(): void {

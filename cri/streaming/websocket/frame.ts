@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { writeAll } from '../write-all.ts';
 
 export const TEXT = 1;
 export const BINARY = 2;
@@ -6,14 +7,15 @@ export const BINARY = 2;
 /**
  * Writes one whole message (RFC 6455, 5.2: final, not masked) in one go. `prefix` goes before the payload, neither is
  * copied. Between two of its own frames the ws package does not mind; it would take prefix and payload only as one
- * buffer. Gives back what the last `write` gave.
+ * buffer. `done`: as of `writeAll`.
  */
 export function writeMessage(
   socket: Duplex,
   opcode: number,
   prefix: Uint8Array,
   payload: readonly Uint8Array[],
-): boolean {
+  done: () => void,
+): void {
   const length = payload.reduce((sum, part) => sum + part.length, prefix.length);
   const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const head = Buffer.allocUnsafe(size + prefix.length);
@@ -27,9 +29,5 @@ export function writeMessage(
     head.writeBigUInt64BE(BigInt(length), 2);
   }
   head.set(prefix, size);
-  socket.cork();
-  let free = socket.write(head);
-  for (const part of payload) if (part.length > 0) free = socket.write(part);
-  socket.uncork();
-  return free;
+  writeAll(socket, [head, ...payload], done);
 }

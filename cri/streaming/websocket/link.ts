@@ -24,7 +24,6 @@ export class WebSocketLink {
   readonly #socket: Duplex;
   readonly #idle: NodeJS.Timeout;
   #probe: NodeJS.Timeout | undefined;
-  #waiting: (() => void)[] = [];
 
   constructor(ws: WebSocket, socket: Duplex, idleMs: number) {
     this.closed = this.#abort.signal;
@@ -35,7 +34,6 @@ export class WebSocketLink {
     ws.on('ping', () => this.#idle.refresh());
     ws.on('error', () => {}); // a close follows
     ws.on('close', () => this.#over());
-    socket.on('drain', () => this.#drained());
     ws.pause();
   }
 
@@ -48,7 +46,7 @@ export class WebSocketLink {
     this.#ws.resume();
   }
 
-  /** Writes a message; `done` when the next one may follow. */
+  /** Writes a message; `done` when its memory is free and the next one may follow. */
   send(
     prefix: Uint8Array,
     payload: readonly Uint8Array[],
@@ -58,8 +56,7 @@ export class WebSocketLink {
     if (this.closed.aborted || this.#ws.readyState !== this.#ws.OPEN)
       return done(new StreamReset('The client left'));
     this.#idle.refresh();
-    if (writeMessage(this.#socket, text ? TEXT : BINARY, prefix, payload)) return done();
-    this.#waiting.push(() => done());
+    writeMessage(this.#socket, text ? TEXT : BINARY, prefix, payload, () => done());
   }
 
   /**
@@ -100,16 +97,9 @@ export class WebSocketLink {
     this.#ws.terminate();
   }
 
-  #drained(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const next of waiting) next();
-  }
-
   #over(): void {
     clearTimeout(this.#idle);
     clearInterval(this.#probe);
     this.#abort.abort(new StreamReset('The client left'));
-    this.#drained();
   }
 }

@@ -38,6 +38,8 @@ export async function startBerth(directory: string, cgroup: string, store: strin
       logs,
       helpers: () => enclosure.residents([registry]),
       metrics: () => enclosure.run([process.execPath, '-e', PRINT_METRICS]),
+      run: (argv) => enclosure.run(argv),
+      ociState: (handler) => join(directory, 'state/oci', handler),
       close: () => enclosure.close(),
     };
   } catch (error) {

@@ -12,6 +12,10 @@ export interface Node {
   helpers(): number[];
   /** The daemon's metrics page. Absent when it has none. */
   metrics?(): Promise<string>;
+  /** Runs a command in its namespaces and resolves to its output. Rejects when it fails. */
+  run(argv: string[]): Promise<string>;
+  /** Where the OCI runtime of a handler keeps its state. Absent where nobody asks. */
+  ociState?(handler: string): string;
   /** Ends daemon, pods and namespaces. */
   close(): Promise<void>;
 }
