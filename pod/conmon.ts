@@ -1,19 +1,7 @@
-import {
-  closeSync,
-  constants,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-  existsSync,
-  mkdirSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
-import { sleep } from '../ground/wait.ts';
 import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { closeFd, pipe2 } from '../native/fd.ts';
@@ -21,6 +9,8 @@ import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts'
 import { SIG } from '../native/signals.ts';
 import { devNullFd, spawn } from '../native/spawn.ts';
 import { connectPackets } from '../native/unix-socket.ts';
+import { tellConmon } from './conmon-control.ts';
+import { reopenConmonLog } from './conmon-log.ts';
 import type { ExitRecord, Monitor, MonitorRequest, MonitorStart, ProcessMark } from './monitor.ts';
 import { descendants } from '../native/process-tree.ts';
 
@@ -30,8 +20,6 @@ const SYNC_FD = 3;
 const START_FD = 4;
 /** What conmon says at most in its one line. */
 const SYNC_MAX_BYTES = 64 * 1024;
-const REOPEN_TIMEOUT_MS = 5_000;
-const REOPEN_POLL_MS = 2;
 
 export interface ConmonOptions {
   path: string;
@@ -48,6 +36,8 @@ export class Conmon implements Monitor {
   readonly #options: ConmonOptions;
   /** Monitors that this process started and that still run. */
   readonly #children = new Map<number, Promise<void>>();
+  /** The last reopening of each bundle's log that is under way. */
+  readonly #reopening = new Map<string, Promise<void>>();
 
   constructor(options: ConmonOptions) {
     this.#options = options;
@@ -131,16 +121,17 @@ export class Conmon implements Monitor {
     }
   }
 
-  async reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void> {
-    if (!control(bundle, '2 0 0')) {
-      throw new Fault('precondition', 'The monitor of this container is gone, so its log cannot be reopened');
-    }
-    const deadline = performance.now() + REOPEN_TIMEOUT_MS;
-    while (!existsSync(logPath)) {
-      if (performance.now() > deadline) {
-        throw new Fault('deadline', `The monitor did not open ${logPath} within ${REOPEN_TIMEOUT_MS} ms`);
-      }
-      await sleep(REOPEN_POLL_MS, signal);
+  async reopenLog(mark: ProcessMark, bundle: string, logPath: string, signal?: AbortSignal): Promise<void> {
+    const before = this.#reopening.get(bundle) ?? Promise.resolve();
+    const reopen = before.then(() => reopenConmonLog(mark, bundle, logPath, signal));
+    const settled = reopen.catch(() => {
+      // Its caller has the error; the next one waits for its end alone.
+    });
+    this.#reopening.set(bundle, settled);
+    try {
+      await reopen;
+    } finally {
+      if (this.#reopening.get(bundle) === settled) this.#reopening.delete(bundle);
     }
   }
 
@@ -149,7 +140,7 @@ export class Conmon implements Monitor {
   }
 
   resize(bundle: string, columns: number, rows: number): void {
-    control(bundle, `1 ${rows} ${columns}`);
+    tellConmon(bundle, `1 ${rows} ${columns}`);
   }
 
   #argv(request: MonitorRequest): string[] {
@@ -183,23 +174,6 @@ export class Conmon implements Monitor {
     for (const child of descendants(mark.pid)) killProcess(child.pid, child.startTime, SIG.SIGKILL);
     killProcess(mark.pid, mark.startTime, SIG.SIGKILL);
     await this.ended(mark);
-  }
-}
-
-/** Says a line to the monitor: 1 with rows and columns, 2 for the log. False when the monitor is gone. */
-function control(bundle: string, line: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENXIO', 'ENOENT')) return false;
-    throw error;
-  }
-  try {
-    writeSync(fd, `${line}\n`);
-    return true;
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -9,5 +9,7 @@ export async function reopenLog(parts: Parts, id: string, signal?: AbortSignal):
   const { record, subject, alive } = parts.containers.find(id);
   if (!alive) throw new Fault('precondition', 'Its log cannot be reopened: it has ended', { subject });
   if (record.logPath === '') throw new Fault('precondition', 'It has no log', { subject });
-  await parts.monitor.reopenLog(parts.paths.bundle(record.id), record.logPath, signal);
+  const monitor = record.monitored?.monitor;
+  if (monitor === undefined) throw new Fault('precondition', 'It has no monitor yet', { subject });
+  await parts.monitor.reopenLog(monitor, parts.paths.bundle(record.id), record.logPath, signal);
 }

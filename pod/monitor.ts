@@ -65,6 +65,9 @@ export interface Monitor {
   attach(bundle: string): number;
   /** Sets the size of the container's terminal. Nothing when the monitor is gone. */
   resize(bundle: string, columns: number, rows: number): void;
-  /** Makes the monitor open its log file anew. Resolves when the file is there. */
-  reopenLog(bundle: string, logPath: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Makes the monitor open its log file anew. Resolves when it writes there; no line is lost or stands twice. When it
+   * rejects, no new file is made, now or later.
+   */
+  reopenLog(monitor: ProcessMark, bundle: string, logPath: string, signal?: AbortSignal): Promise<void>;
 }

@@ -333,6 +333,18 @@ describe('generateSpec', () => {
     refuses('invalid', /no SELinux level/, label('c1'));
   });
 
+  it('tells that a mount was not relabelled where SELinux is off, and refuses to where it is on', () => {
+    const relabelled = (selinux: boolean) => ({
+      container: {
+        mounts: [{ ...MOUNT, containerPath: '/x', hostPath: '/srv', selinuxRelabel: true }],
+      },
+      node: { selinux },
+    });
+    const { notes } = generateSpec(sampleInput(relabelled(false)));
+    assert.match(notes.join(), /relabelling of the mounts at \/x left out: SELinux is off/);
+    refuses('unimplemented', /mounts at \/x cannot be relabelled/, relabelled(true));
+  });
+
   it('refuses a seccomp profile on a node that cannot filter', () => {
     refuses('precondition', /does not filter/, {
       security: { seccomp: { type: 'runtime-default', localhostRef: '' } },

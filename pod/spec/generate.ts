@@ -8,7 +8,7 @@ import { resourcesOf } from './linux-resources.ts';
 import { mountsOf } from './mounts.ts';
 import { namespacesOf } from './namespaces.ts';
 import { processOf } from './process.ts';
-import { apparmorOf, seccompOf, selinuxOf } from './security-profiles.ts';
+import { apparmorOf, checkRelabels, seccompOf, selinuxOf } from './security-profiles.ts';
 import { ociIdMappings } from './user-namespace.ts';
 
 /** A specification, and in sentences what of the request was clamped or left out. */
@@ -26,7 +26,7 @@ export interface GeneratedSpec {
  * devices alone.
  *
  * Throws `invalid` for input that cannot be served as it is, `permission` and `precondition` where the node stands
- * in the way, `unimplemented` for what Berth does not serve (labels where SELinux is on).
+ * in the way, `unimplemented` for what Berth does not serve (labels and relabelling where SELinux is on).
  */
 export function generateSpec(input: SpecInput): GeneratedSpec {
   const notes: string[] = [];
@@ -34,6 +34,7 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
   if (security.privileged && !input.sandbox.security.privileged)
     throw new Fault('invalid', 'A privileged container needs a privileged sandbox');
   const labels = selinuxOf(input, notes);
+  checkRelabels(input, notes);
   const process = processOf(input, notes);
   const apparmorProfile = apparmorOf(security.apparmor, security.privileged, input.apparmor, notes);
   const { mounts, rootfsPropagation } = mountsOf(input);

@@ -90,3 +90,20 @@ export function selinuxOf(
   notes.push('SELinux label left out: SELinux is off on this node');
   return undefined;
 }
+
+/**
+ * Mounts whose source the caller wants relabelled (CRI Mount.selinux_relabel). Where SELinux is off there is nothing to
+ * relabel, and a note says so. Throws `unimplemented` where it is on.
+ */
+export function checkRelabels({ container, node }: SpecInput, notes: string[]): void {
+  const asked = container.mounts.filter(({ selinuxRelabel }) => selinuxRelabel);
+  if (asked.length === 0) return;
+  const paths = asked.map(({ containerPath }) => containerPath).join(', ');
+  if (node.selinux)
+    throw new Fault(
+      'unimplemented',
+      `The sources of the mounts at ${paths} cannot be relabelled: Berth does not label files`,
+      { hint: 'SELinux is on here; label them on the node and ask for no relabelling' },
+    );
+  notes.push(`relabelling of the mounts at ${paths} left out: SELinux is off on this node`);
+}

@@ -61,11 +61,14 @@ for (const handler of ['crun', 'runc'])
       assert.equal(statSync(place('missing/deep')).mode & 0o7777, 0o755);
     });
 
-    it('accept a relabel, which means nothing on a kernel without SELinux', async () => {
+    it('accept a relabel, and note that it means nothing on a kernel without SELinux', async () => {
       const { container } = await start([
         { containerPath: '/x', hostPath: place('dir'), selinuxRelabel: true },
       ]);
       assert.equal(await shell(suite.node, container, 'cat /x/file'), 'content\n');
+      const request = { containerId: container, verbose: true };
+      const { info } = await suite.node.client.call('ContainerStatus', request);
+      assert.match(info['notes']!, /relabelling of the mounts at \/x left out/);
     });
 
     describe('and propagation', () => {
