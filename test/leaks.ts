@@ -238,6 +238,18 @@ async function rulesOf(space: NodeSpace): Promise<string[]> {
         lines.push(`${program.replace('-save', '')} -t ${table} ${line.replace(/\[\d+:\d+\]/g, '').trim()}`);
     }
   }
+  return [...lines, ...(await nativeTables(space))];
+}
+
+/** Tables of nf_tables that iptables does not show, line by line. */
+async function nativeTables(space: NodeSpace): Promise<string[]> {
+  const tables = (await space.run(['nft', 'list', 'tables'])).split('\n');
+  const lines: string[] = [];
+  for (const table of tables) {
+    if (table === '' || / (nat|filter|mangle|raw|security)$/.test(table)) continue;
+    const text = await space.run(['nft', '-s', 'list', ...table.split(' ')]);
+    lines.push(...text.split('\n').map((line) => `${table}: ${line.trim()}`));
+  }
   return lines;
 }
 

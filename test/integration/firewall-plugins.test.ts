@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '../../cni/config-list.ts';
 import type { PodInterface } from '../../cni/network-list.ts';
+import { PluginRunner } from '../../cni/plugin-runner.ts';
+import { ExitWatcher } from '../../native/exits.ts';
 import { inNetns } from '../../native/namespaces.ts';
 import type { FirewallKind } from '../../network/firewall.ts';
 import { dropForwards, flush, hasLegacyTables, KINDS, onNode, rulesBy } from '../fakes/firewalls.ts';
@@ -9,6 +14,7 @@ import { dial } from '../fakes/node-network.ts';
 import { PluginRig } from '../fakes/plugin-rig.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
 
+const BERTH = fileURLToPath(new URL('../../bin/berth', import.meta.url));
 const WEB = [
   { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
   { hostPort: 8443, containerPort: 80, protocol: 'tcp', hostIP: '127.0.0.1' },
@@ -174,6 +180,31 @@ describeInOwnNamespaces('the plugins by each firewall backend', import.meta.url,
             assert.doesNotMatch(rulesBy(kind), /berth/, 'the table goes with its last pod');
         });
     });
+
+  it('serve as programs where iptables is not installed', async () => {
+    const rig = await open('nftables');
+    const bin = join(rig.directory, 'bin');
+    mkdirSync(bin);
+    onNode(BERTH, 'cni', 'install', bin);
+    const exits = await ExitWatcher.start();
+    const path = process.env['PATH'];
+    process.env['PATH'] = '/nowhere';
+    try {
+      const programs = new PluginRunner(exits, [bin]);
+      const pod = rig.pod('web', { portMappings: WEB });
+      const result = await rig.add(programs, list(rig), pod);
+      await rig.check(programs, list(rig), pod, result);
+      process.env['PATH'] = path;
+      serve(pod, 'web');
+      assert.equal(await dial(undefined, '127.0.0.1', 8080), 'web 10.88.0.1');
+      process.env['PATH'] = '/nowhere';
+      await rig.del(programs, list(rig), pod, result);
+    } finally {
+      process.env['PATH'] = path;
+      await exits.close();
+    }
+    assert.doesNotMatch(rulesBy('nftables'), POD_RULE);
+  });
 
   it('refuse what only the other backend could do', async () => {
     const rig = await open('nftables');

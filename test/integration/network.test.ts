@@ -26,7 +26,8 @@ async function get(node: TestNode, address: string, port: number): Promise<strin
   });
 }
 
-function sharedBehaviour(suite: Suite): void {
+/** `list`: what shows the rules of host ports. */
+function sharedBehaviour(suite: Suite, list = ['iptables-save', '-t', 'nat']): void {
   it('gives each pod an address that the node reaches', async () => {
     const { node } = suite;
     const { sandbox } = await runPod(node, 'reached', SERVE);
@@ -40,9 +41,9 @@ function sharedBehaviour(suite: Suite): void {
     const { sandbox } = await runPod(node, 'mapped', SERVE, { pod: { portMappings } });
     const gateway = await gatewayOf(node, sandbox);
     assert.equal(await get(node, gateway, 18080), 'mapped');
-    assert.match(await node.exec(['iptables-save', '-t', 'nat']), /18080/);
+    assert.match(await node.exec(list), /18080/);
     await node.client.call('StopPodSandbox', { podSandboxId: sandbox });
-    assert.doesNotMatch(await node.exec(['iptables-save', '-t', 'nat']), /18080/);
+    assert.doesNotMatch(await node.exec(list), /18080/);
     const again = await runPod(node, 'again', SERVE, { pod: { portMappings } });
     assert.equal(await get(node, await gatewayOf(node, again.sandbox), 18080), 'again');
   });
@@ -75,33 +76,50 @@ function sharedBehaviour(suite: Suite): void {
   }
 }
 
+const NFT = ['nft', 'list', 'ruleset'];
+const CNI = {
+  cniVersion: '1.0.0',
+  name: 'test',
+  plugins: [
+    {
+      type: 'bridge',
+      bridge: 'cni0',
+      isGateway: true,
+      ipMasq: true,
+      ipam: {
+        type: 'host-local',
+        ranges: [[{ subnet: '10.87.0.0/24' }]],
+        routes: [{ dst: '0.0.0.0/0' }],
+        dataDir: '/run/cni-ipam',
+      },
+    },
+    { type: 'portmap', capabilities: { portMappings: true } },
+  ],
+};
+
 describe('the built-in network', () => {
   const suite = useNode();
   sharedBehaviour(suite);
 });
 
+describe('the built-in network by nf_tables', () => {
+  const suite = useNode({ config: { network: { firewall: 'nftables' } } });
+  sharedBehaviour(suite, NFT);
+});
+
 describe('a network of CNI plugins', () => {
-  const suite = useNode({
-    cni: {
-      cniVersion: '1.0.0',
-      name: 'test',
-      plugins: [
-        {
-          type: 'bridge',
-          bridge: 'cni0',
-          isGateway: true,
-          ipMasq: true,
-          ipam: {
-            type: 'host-local',
-            ranges: [[{ subnet: '10.87.0.0/24' }]],
-            routes: [{ dst: '0.0.0.0/0' }],
-            dataDir: '/run/cni-ipam',
-          },
-        },
-        { type: 'portmap', capabilities: { portMappings: true } },
-      ],
-    },
-  });
+  const suite = useNode({ cni: CNI });
+  warmUp(suite);
+  sharedBehaviour(suite);
+});
+
+describe('a network of CNI plugins by nf_tables', () => {
+  const suite = useNode({ cni: CNI, config: { network: { firewall: 'nftables' } } });
+  warmUp(suite);
+  sharedBehaviour(suite, NFT);
+});
+
+function warmUp(suite: Suite): void {
   // The plugins make their bridge and chains with the first pod and keep them.
   before(async () => {
     const { node } = suite;
@@ -113,8 +131,7 @@ describe('a network of CNI plugins', () => {
     await node.client.call('RemovePodSandbox', { podSandboxId: warm });
     await suite.retake();
   });
-  sharedBehaviour(suite);
-});
+}
 
 describe('a network that is not configured', () => {
   const suite = useNode({ config: { network: { pod_cidr: '' } } });
