@@ -13,7 +13,7 @@ import {
   u32,
   type RtMessage,
 } from './netlink-attributes.ts';
-import { linkHeader, parseLink, type Link } from './netlink-links.ts';
+import { IFF_UP, linkHeader, parseLink, type Link } from './netlink-links.ts';
 import { parseQueue } from './netlink-traffic.ts';
 import { parseNeighbour, parseRoute, routeQuery, type Neighbour, type Route } from './netlink-routes.ts';
 
@@ -51,6 +51,9 @@ const send = bind<[number, Buffer, number, number]>(
 const sendInPool = bindInPool<[number, Buffer, number, number]>(
   'long send(int fd, const void *bytes, size_t size, int flags)',
 );
+const interfaceRequest = bind<[number, number, Buffer]>(
+  'int ioctl(int fd, unsigned long request, void *ifreq)',
+);
 const nameToIndex = bind<[string]>('unsigned int if_nametoindex(const char *name)');
 const recv = bind<[number, Buffer, number, number]>('long recv(int fd, void *bytes, size_t size, int flags)');
 
@@ -63,6 +66,10 @@ const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const MSG_TRUNC = 0x20;
+
+const SIOCGIFFLAGS = 0x8913;
+const IFNAMSIZ = 16;
+const IFREQ_SIZE = 40;
 
 const HEADER = 16;
 const NLMSG_ERROR = 2;
@@ -181,6 +188,14 @@ export class Rtnl implements Disposable {
         if (failure === undefined || failure.errno === E.ENODEV) return link;
         throw failure;
       }
+  }
+
+  /** Whether a link is up. Unlike a request it never waits for the lock of the kernel's link changes (netdevice(7)). */
+  isUp(name: string): boolean {
+    const request = Buffer.alloc(IFREQ_SIZE);
+    request.write(name.slice(0, IFNAMSIZ - 1));
+    check(`ioctl SIOCGIFFLAGS ${name}`, interfaceRequest(this.#socket.fd, SIOCGIFFLAGS, request));
+    return (request.readUInt16LE(IFNAMSIZ) & IFF_UP) !== 0;
   }
 
   /** How a packet to this address would leave: undefined when nothing leads there. */

@@ -117,10 +117,10 @@ export async function makePodLink(link: PodLink): Promise<void> {
   ]);
 }
 
-/** Brings the loopback of a namespace up. */
+/** Brings the loopback of a namespace up; one that is up already is not a change for which the kernel would be waited for. */
 export async function loopbackUp(netnsPath: string): Promise<void> {
   using inside = inNetns(netnsPath, () => new Rtnl());
-  await inside.execInPool([linkUp(LOOPBACK_INDEX)]);
+  if (!inside.isUp('lo')) await inside.execInPool([linkUp(LOOPBACK_INDEX)]);
 }
 
 /** Deletes links, one after the other; one that is gone already is fine. The kernel takes some 20 ms for each (RCU). */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 import { isJsonObject } from '../../cni/config-list.ts';
 import { CNI_ERROR, PluginError } from '../../cni/plugin-error.ts';
@@ -153,9 +153,13 @@ export function wantedMac({ config, args }: Pick<PluginCallInput, 'config' | 'ar
   return given;
 }
 
-/** Writes a switch below /proc/sys/net of the thread's namespace; where the kernel has none, nothing. */
+/**
+ * Writes a switch below /proc/sys/net of the thread's namespace; where the kernel has none, nothing. One that stands so
+ * already is not written: for some the kernel takes its lock of link changes, and spins while another one has it.
+ */
 export function sysctl(name: string, value: string): void {
   try {
+    if (readFileSync(`/proc/sys/net/${name}`, 'latin1').trim() === value) return;
     writeFileSync(`/proc/sys/net/${name}`, value);
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;

@@ -1,6 +1,6 @@
 /** Times attach and detach of one configuration by both ways, in the namespaces that this process was started in. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Limit } from '../../ground/limit.ts';
 import type { AttachRequest, HostPort, PodNetwork } from '../../network/pod-network.ts';
@@ -11,6 +11,7 @@ import type { NetworkTimes, Way } from './network.ts';
 const [rounds, crowd, foreign, output] = process.argv.slice(2) as [string, string, string, string];
 const AT_ONCE = 20;
 const WARM_UP = 3;
+const TICKS_PER_SECOND = 100;
 
 const rig = await NodeNetworkRig.open();
 const list = (more: object, others: object[]): object => ({
@@ -56,11 +57,22 @@ function pod(port: boolean): AttachRequest {
   return rig.pod(id, port ? [mapping] : []);
 }
 
-async function timed<T>(into: number[], work: () => Promise<T>): Promise<T> {
-  const begun = performance.now();
+async function timed<T>(into: number[], work: () => Promise<T>, cpu: number[] = []): Promise<T> {
+  const [begun, used] = [performance.now(), cpuMs()];
   const result = await work();
   into.push(performance.now() - begun);
+  cpu.push(cpuMs() - used);
   return result;
+}
+
+/** CPU time of this process and of the children that it has waited for: milliseconds (proc(5), /proc/pid/stat). */
+function cpuMs(): number {
+  const own = process.cpuUsage();
+  const text = readFileSync('/proc/self/stat', 'latin1');
+  // From the third field on; cutime and cstime are the sixteenth and seventeenth.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(fields[13]) + Number(fields[14]);
+  return (own.user + own.system) / 1000 + (ticks * 1000) / TICKS_PER_SECOND;
 }
 
 const times: NetworkTimes = {
@@ -71,14 +83,14 @@ const times: NetworkTimes = {
 for (const [name, configuration, port] of CASES) {
   const both = await networks(configuration);
   const found = (times.cases[name] = {
-    'in process': { attach: [] as number[], detach: [] as number[] },
-    'by exec': { attach: [] as number[], detach: [] as number[] },
+    'in process': { attach: [] as number[], detach: [] as number[], cpu: [] as number[] },
+    'by exec': { attach: [] as number[], detach: [] as number[], cpu: [] as number[] },
   });
   for (let round = 0; round < WARM_UP + Number(rounds); round++)
     for (const way of ['in process', 'by exec'] as const) {
       const request = pod(port);
-      const into = round < WARM_UP ? { attach: [], detach: [] } : found[way];
-      const attachment = await timed(into.attach, async () => await both[way].attach(request));
+      const into = round < WARM_UP ? { attach: [], detach: [], cpu: [] } : found[way];
+      const attachment = await timed(into.attach, async () => await both[way].attach(request), into.cpu);
       await timed(into.detach, async () => await both[way].detach(request, attachment));
       rig.dropNetns(request.netnsPath);
       await until(() => leaving() === 0, 20_000);

@@ -89,13 +89,18 @@ function pullTable(pulls: NonNullable<Results['pulls']>): string {
 
 function networkTable({ cases }: NonNullable<Results['network']>): string {
   const ways = ['in process', 'by exec'] as const;
-  const rows = Object.entries(cases).flatMap(([name, both]) =>
-    (['attach', 'detach'] as const).map((verb) => {
+  const rows = Object.entries(cases).flatMap(([name, both]) => [
+    ...(['attach', 'detach'] as const).map((verb) => {
       const measured = ways.map((way) => both[way][verb]);
       const cell = ({ p50, p90 }: Quantiles): string => `${figure(p50)} / ${figure(p90)}`;
       return [`${verb}, ${name}`, ...measured.map(cell), ...ratios(measured.map(({ p50 }) => p50))];
     }),
-  );
+    [
+      `attach, ${name}, mean CPU`,
+      ...ways.map((way) => figure(both[way].cpu)),
+      ...ratios(ways.map((way) => both[way].cpu)),
+    ],
+  ]);
   return grid('one CNI list, p50 / p90 ms', heads([...ways]), rows);
 }
 

@@ -1,13 +1,14 @@
 import {
   closeSync,
   constants,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import ipaddr from 'ipaddr.js';
@@ -110,8 +111,14 @@ export class AddressFiles implements Disposable {
   }
 
   #remember(address: string, set: number): void {
+    // Written in place: for a file that is truncated or replaced, file systems wait for the disk. One that a crash has
+    // left half written says nothing, and the search begins anew.
     const path = join(this.#directory, `${LAST}${set}`);
-    writeFileSync(`${path}.new`, address, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+      ftruncateSync(file, writeSync(file, address, 0));
+    } finally {
+      closeSync(file);
+    }
   }
 }
