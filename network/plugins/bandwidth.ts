@@ -88,6 +88,13 @@ export const bandwidth: Plugin = {
 };
 
 function limitsOf(config: PluginConfig): Limits | undefined {
+  for (const key of ['shapedSubnets', 'unshapedSubnets'])
+    if (Array.isArray(config[key]) && config[key].length > 0)
+      throw new PluginError(
+        'bandwidth',
+        CNI_ERROR.invalidConfig,
+        `${key} is not served here; the reference plugin does, with "berth.exec": true`,
+      );
   const runtime = isJsonObject(config['runtimeConfig']) ? config['runtimeConfig']['bandwidth'] : undefined;
   const given = isJsonObject(runtime) && Object.keys(runtime).length > 0 ? runtime : config;
   const number = (key: keyof Limits): number => {

@@ -62,7 +62,10 @@ describeInOwnNamespaces('ptp and bridge beside the reference plugin', import.met
         await rig.settle();
         const both = rig.state(a, b);
         const said = results.map((result) => rig.named(result));
-        for (const [index, pod] of [a, b].entries()) await rig.check(caller, list, pod, results[index]!);
+        // A bridge without gateway address may take the hardware address of its next port: the reference plugin then
+        // finds the first pod's bridge changed.
+        const checked = caller === rig.ours ? [a, b] : [b];
+        for (const pod of checked) await rig.check(caller, list, pod, results[pod === a ? 0 : 1]!);
         await rig.del(caller, list, a, results[0]);
         const one = rig.state(b);
         await rig.del(caller, list, b, results[1]);
@@ -152,6 +155,11 @@ describeInOwnNamespaces('ptp and bridge beside the reference plugin', import.met
       await assert.rejects(rig.add(rig.reference, rig.list(withData(own)), rig.pod('a')));
       await assert.rejects(rig.add(rig.ours, rig.list(withData(own)), rig.pod('a')), /code 7/);
     }
+    for (const key of ['macspoofchk', 'enabledad'])
+      await assert.rejects(
+        rig.add(rig.ours, rig.list(withData({ [key]: true, ipam: V4 })), rig.pod('a')),
+        new RegExp(`code 7: ${key} is not served here`),
+      );
   });
 });
 

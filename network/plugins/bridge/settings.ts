@@ -42,6 +42,9 @@ export function bridgeSettings(config: PluginConfig): BridgeSettings {
   const mtu = config['mtu'] ?? 0;
   if (typeof mtu !== 'number' || !Number.isInteger(mtu) || mtu < 0 || mtu > 65_535)
     return refuse(`mtu ${JSON.stringify(mtu)} is no size of packets`);
+  for (const key of ['macspoofchk', 'enabledad'])
+    if (flag(key))
+      return refuse(`${key} is not served here; the reference plugin does, with "berth.exec": true`);
   const isDefaultGateway = flag('isDefaultGateway');
   const settings: BridgeSettings = {
     bridge,
