@@ -11,6 +11,7 @@ import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
 import { checkAll } from './check.ts';
 import type { Streams } from '../pod/streams.ts';
 import type { LoadedConfig } from './config/load.ts';
+import { overlayConfig } from './config/overlay.ts';
 import { podSettings } from './config/pod-settings.ts';
 import type { Config } from './config/schema.ts';
 import { HANDLERS } from './handlers.ts';
@@ -135,19 +136,20 @@ function openNetworkRoom(
   records: RecordStore,
   exits: ExitWatcher,
 ): ReturnType<typeof openNetwork> {
-  const {
-    conf_dir: confDir,
-    bin_dirs: binDirs,
-    exec_plugins: execPlugins,
-    pod_cidr: podCidr,
-    bridge,
-    firewall,
-  } = config.network;
+  const { conf_dir, bin_dirs, exec_plugins, pod_cidr, bridge, firewall } = config.network;
   return openNetwork({
     records,
     exits,
     log,
-    config: { confDir, binDirs, execPlugins, podCidr, bridge, firewall },
+    config: {
+      confDir: conf_dir,
+      binDirs: bin_dirs,
+      execPlugins: exec_plugins,
+      podCidr: pod_cidr,
+      bridge,
+      firewall,
+      overlay: overlayConfig(config),
+    },
     step: crashAfter(environment['BERTH_CRASH_AT'] ?? ''),
   });
 }

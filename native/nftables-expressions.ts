@@ -146,11 +146,11 @@ export function connection(what: 'state' | 'status', bits: number, none = false)
   ];
 }
 
-/** Goes on when the packet came in, or goes out, by this link. */
-export function link(which: 'iifname' | 'oifname', name: string): Expression[] {
+/** Goes on when the packet came in, or goes out, by this link; `not`: by another one. */
+export function link(which: 'iifname' | 'oifname', name: string, not = false): Expression[] {
   const bytes = Buffer.alloc(IFNAMSIZ);
   bytes.write(name);
-  return [meta(0, which), compare(0, bytes)];
+  return [meta(0, which), compare(0, bytes, not)];
 }
 
 /** Goes on when the packet is for an address of the node. */

@@ -14,7 +14,15 @@ import { LeaseSweep } from './lease-sweep.ts';
 import { linkNames } from './link-names.ts';
 import { enableForwarding, enableLocalHostPorts } from './node-sysctls.ts';
 import { NodeRules } from './node-rules.ts';
-import { type BridgeLink, deleteLinks, enslave, ensureBridge, linksOn, makePodLink } from './pod-link.ts';
+import {
+  type BridgeLink,
+  deleteLinks,
+  dropGateways,
+  enslave,
+  ensureBridge,
+  linksOn,
+  makePodLink,
+} from './pod-link.ts';
 import type { AttachRequest, Attachment } from './pod-network.ts';
 import type { PodRange } from './pod-range.ts';
 import type { PodPorts } from './rule-text.ts';
@@ -55,6 +63,9 @@ export class BridgeNetwork {
   readonly #sweep: LeaseSweep;
   #others: Pick<RuleWriter, 'clear'>[];
   #ranges: PodRange[] = [];
+  /** Ranges of before whose gateway addresses the bridge still has. */
+  #former: PodRange[] = [];
+  #mtu: number | 'uplink' | undefined;
   #prepared: Promise<BridgeLink> | undefined;
   #guard: NodeJS.Timeout | undefined;
 
@@ -77,11 +88,25 @@ export class BridgeNetwork {
 
   /** The ranges that new pods get addresses from. */
   setRanges(ranges: PodRange[]): void {
+    this.#former = [...this.#former, ...this.#ranges].filter(({ cidr }) =>
+      ranges.every((range) => range.cidr !== cidr),
+    );
     this.#ranges = ranges;
     this.#prepared = undefined;
   }
 
-  /** Makes what all pods share, once; after a failure and after `setRanges` again. */
+  /**
+   * The link that leads to the pods of other nodes, and the MTU that fits it. Without one, `link` is empty. `mtu`: see
+   * `ensureBridge`.
+   */
+  setOverlay(link: string, mtu: number | 'uplink' | undefined): void {
+    if (this.#rules.overlay === link && this.#mtu === mtu) return;
+    this.#rules.overlay = link;
+    this.#mtu = mtu;
+    this.#prepared = undefined;
+  }
+
+  /** Makes what all pods share, once; after a failure and after `setRanges` and `setOverlay` again. */
   async prepare(): Promise<BridgeLink> {
     this.#prepared ??= this.#prepare();
     const prepared = this.#prepared;
@@ -173,7 +198,7 @@ export class BridgeNetwork {
   async #prepare(): Promise<BridgeLink> {
     for (const family of new Set(this.#ranges.map((range) => range.family)))
       enableForwarding(family, this.#log);
-    const { made, ...bridge } = await ensureBridge(this.#name, this.#ranges);
+    const { made, ...bridge } = await ensureBridge(this.#name, this.#ranges, this.#mtu);
     if (made) {
       this.#log.info({ bridge: this.#name, mtu: bridge.mtu }, 'Made the bridge for pods');
       const present = linkNames();
@@ -183,6 +208,7 @@ export class BridgeNetwork {
         orphans.map(([, { link }]) => link),
       );
     }
+    await this.#dropFormer(bridge.index);
     if (await this.#rules.ensure()) this.#log.info({ bridge: this.#name }, 'Wrote the rules for pods');
     await this.#clearOthers();
     if (this.#claims.ids().length > 0) enableLocalHostPorts(this.#name, this.#log);
@@ -201,6 +227,15 @@ export class BridgeNetwork {
         this.#log.warn({ error: messageOf(error) }, 'Rules of another firewall backend cannot be removed');
       }
     this.#others = left;
+  }
+
+  /** A range may be another node's next: its gateway address goes with the last pod. */
+  async #dropFormer(bridgeIndex: number): Promise<void> {
+    if (this.#former.length === 0) return;
+    const leased = this.#leases.ranges();
+    const unused = this.#former.filter(({ cidr }) => !leased.has(cidr));
+    await dropGateways(bridgeIndex, unused);
+    this.#former = this.#former.filter((range) => !unused.includes(range));
   }
 
   #take(id: string, ranges: PodRange[]): Lease {
@@ -247,7 +282,7 @@ export class BridgeNetwork {
   /** Rules can be flushed and bridges removed by others: looks now and then, and mends. Attaches do not wait for it. */
   #watch(): void {
     this.#guard ??= setInterval(() => {
-      if (this.#leases.entries().length > 0) void this.#mend();
+      if (this.#leases.entries().length > 0 || this.#former.length > 0) void this.#mend();
     }, GUARD_INTERVAL_MS).unref();
   }
 

@@ -12,6 +12,8 @@ export class NodeRules {
   readonly #writers: RuleWriter[];
   readonly #claims: HostPortClaims;
   readonly #ranges: () => string[];
+  /** The link that leads to the pods of other nodes; empty: there is none. */
+  overlay = '';
   #running: Promise<unknown> | undefined;
   #next: Promise<void> | undefined;
 
@@ -49,6 +51,7 @@ export class NodeRules {
     return {
       family,
       bridge: this.#bridge,
+      overlay: this.overlay,
       ranges: this.#ranges().filter((cidr) => addressFamily(cidr.slice(0, cidr.indexOf('/'))) === family),
       hostPorts: hostPortsOf(family, this.#claims.staying()),
     };

@@ -15,6 +15,9 @@ import { NetworkReadiness } from './network-readiness.ts';
 import type { AttachRequest, Attachment, NetworkStatus, PodNetwork } from './pod-network.ts';
 import { ownPlugins } from './plugins/own-plugins.ts';
 import { parsePodRanges } from './pod-range.ts';
+import { NodesThread } from './vxlan/nodes-thread.ts';
+import { leaveOverlay, Overlay } from './vxlan/overlay.ts';
+import type { VxlanSettings } from './vxlan/vxlan-link.ts';
 
 export interface NetworkOptions {
   records: RecordStore;
@@ -33,6 +36,8 @@ export interface NetworkOptions {
     bridge: string;
     /** Who writes the node's packet filter. */
     firewall: FirewallSetting;
+    /** Joins the nodes of a cluster; absent: this node is alone, or others join it. */
+    overlay?: OverlayConfig;
   };
   /** How often the configuration directory is looked at. */
   pollMs?: number;
@@ -40,6 +45,14 @@ export interface NetworkOptions {
   graceMs?: number;
   /** Hears of each step that a plugin in this process has taken: `ADD bridge`, `settle`, `DEL portmap`. */
   step?: (name: string) => void;
+}
+
+export interface OverlayConfig {
+  /** A kubeconfig whose user may list and watch nodes. */
+  kubeconfig: string;
+  /** This node's name in the cluster. */
+  node: string;
+  link: VxlanSettings;
 }
 
 const POLL_MS = 3000;
@@ -72,6 +85,8 @@ class NodeNetwork implements PodNetwork {
   readonly #cni: CniNetwork;
   readonly #readiness: NetworkReadiness;
   readonly #firewall: Firewall;
+  readonly #overlay: Overlay | undefined;
+  readonly #records: RecordStore;
   readonly #settings: RecordTable<{ podCidr: string }>;
   readonly #configuredCidr: string;
   readonly #arrivals = new Limit(CONCURRENCY);
@@ -103,6 +118,17 @@ class NodeNetwork implements PodNetwork {
     this.#firewall = firewall;
     const { rules, others } = firewall;
     this.#bridge = new BridgeNetwork({ records, log, bridge: config.bridge, rules, others, owners });
+    const { overlay } = config;
+    this.#overlay =
+      overlay &&
+      new Overlay({
+        records,
+        log,
+        ...overlay,
+        source: new NodesThread(overlay.kubeconfig),
+        serve: (podCidr, mtu) => this.#serve(podCidr, overlay.link.name, mtu),
+      });
+    this.#records = records;
     this.#settings = records.table('network-settings');
     parsePodRanges(config.podCidr);
     this.#configuredCidr = config.podCidr;
@@ -112,6 +138,8 @@ class NodeNetwork implements PodNetwork {
   /** Does not reject when the network cannot serve yet: `status` says why, and it is tried again. */
   async start(): Promise<void> {
     this.#started = true;
+    if (this.#overlay === undefined) await this.#leaveOverlay();
+    else await this.#overlay.start();
     await this.look();
     this.#schedule();
   }
@@ -160,7 +188,13 @@ class NodeNetwork implements PodNetwork {
     const trouble = this.#trouble();
     const passedOver = this.#directory.bad.map(({ file, reason }) => `${file} was passed over: ${reason}`);
     const message = [trouble, ...passedOver].filter((part) => part !== '').join('; ');
-    return { ready: trouble === '', reason: trouble === '' ? '' : REASON, message };
+    const overlay = this.#overlay?.status();
+    return {
+      ready: trouble === '',
+      reason: trouble === '' ? '' : REASON,
+      message,
+      ...(overlay === undefined ? {} : { overlay }),
+    };
   }
 
   async setPodCidr(cidr: string): Promise<void> {
@@ -171,6 +205,8 @@ class NodeNetwork implements PodNetwork {
         this.#log.warn({ given: cidr, configured: this.#configuredCidr }, 'The configured pod range stays');
       return;
     }
+    // The kubelet has it from the Node object, where the overlay reads it, too.
+    if (this.#overlay !== undefined) return;
     // The kubelet says it once: it must be known after a restart of ours.
     this.#settings.put('kubelet', { podCidr: cidr });
     await this.#looking;
@@ -180,6 +216,7 @@ class NodeNetwork implements PodNetwork {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#closing.abort();
+    await this.#overlay?.close();
     await this.#looking?.catch(() => undefined);
     await this.#bridge.close();
     await this.#cni.close();
@@ -187,9 +224,44 @@ class NodeNetwork implements PodNetwork {
   }
 
   #podCidr(): string {
+    if (this.#overlay !== undefined) return this.#overlay.podCidr;
     return this.#configuredCidr === ''
       ? (this.#settings.get('kubelet')?.podCidr ?? '')
       : this.#configuredCidr;
+  }
+
+  /** The overlay says which ranges are this node's, and what fits its link. */
+  async #serve(podCidr: string, link: string, mtu: number): Promise<void> {
+    const same = (one: string, other: string): boolean =>
+      parsePodRanges(one)
+        .map(({ cidr }) => cidr)
+        .join() ===
+      parsePodRanges(other)
+        .map(({ cidr }) => cidr)
+        .join();
+    if (this.#configuredCidr !== '' && !same(podCidr, this.#configuredCidr))
+      throw new Fault(
+        'precondition',
+        `The Node object says ${podCidr}, the configuration ${this.#configuredCidr}`,
+        {
+          hint: 'leave [network] pod_cidr empty',
+        },
+      );
+    this.#bridge.setOverlay(link, mtu);
+    this.#choose();
+    if (this.#choice.by !== 'bridge') return;
+    await this.#bridge.prepare();
+    this.#bridgeTrouble = '';
+  }
+
+  async #leaveOverlay(): Promise<void> {
+    try {
+      if (!(await leaveOverlay(this.#records))) return;
+      this.#bridge.setOverlay('', 'uplink');
+      this.#log.info({}, 'The VXLAN of an earlier configuration is gone');
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'The VXLAN of an earlier configuration is still there');
+    }
   }
 
   #trouble(): string {
@@ -197,8 +269,9 @@ class NodeNetwork implements PodNetwork {
       case 'cni':
         return this.#readiness.ready ? '' : this.#readiness.message;
       case 'bridge':
-        return this.#bridgeTrouble;
+        return this.#overlay?.trouble || this.#bridgeTrouble;
       case 'none':
+        if (this.#overlay !== undefined) return this.#overlay.trouble;
         return `No network is configured: put a CNI list into ${this.#directory.path}, or set [network] pod_cidr for the built-in bridge network (the kubelet may give it, too)`;
       default:
         return this.#choice satisfies never;
@@ -217,6 +290,8 @@ class NodeNetwork implements PodNetwork {
       await this.#readiness.probe(choice.list, this.#closing.signal);
     if (turn) await this.#cni.retry();
     if (choice.by === 'bridge' && this.#started && this.#bridgeTrouble !== '') await this.#prepareBridge();
+    if (this.#started && this.#overlay !== undefined && this.#overlay.trouble !== '')
+      await this.#overlay.apply();
   }
 
   #choose(): void {

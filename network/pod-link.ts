@@ -5,6 +5,7 @@ import { O, OwnedFd, openPath } from '../native/fd.ts';
 import { inNetns } from '../native/namespaces.ts';
 import {
   addrAdd,
+  addrDel,
   bridge,
   linkDel,
   linkHairpin,
@@ -32,31 +33,48 @@ const DEFAULT_MTU = 1500;
 const PEER_NAME = 'eth0';
 
 /**
- * The bridge that all pods hang on, made if it is missing, with the gateway address of each range. `made` tells
- * whether it was. Throws Fault `precondition` when a link of that name is no bridge.
+ * The bridge that all pods hang on, made if it is missing, with the gateway address of each range. `wish`: the MTU that
+ * it and its pods are to have; `uplink`: as the node's uplink; absent: a bridge that is there keeps its own. `made`
+ * tells whether it was. Throws Fault `precondition` when a link of that name is no bridge.
  */
 export async function ensureBridge(
   name: string,
   ranges: PodRange[],
+  wish?: number | 'uplink',
 ): Promise<BridgeLink & { made: boolean }> {
   using rtnl = new Rtnl();
   let link = rtnl.linkByName(name);
   const made = link === undefined;
   if (link === undefined) {
     const first = ranges[0];
-    await rtnl.execInPool([bridge({ name, mtu: uplinkMtu(rtnl), mac: first && macOf(first.gateway) })]);
+    const mtu = typeof wish === 'number' ? wish : uplinkMtu(rtnl);
+    await rtnl.execInPool([bridge({ name, mtu, mac: first && macOf(first.gateway) })]);
     link = rtnl.linkByName(name);
   }
   if (link === undefined || link.kind !== 'bridge')
     throw new Fault('precondition', `The link ${name} is ${link?.kind || 'no bridge'}, not a bridge`, {
       hint: 'rename or remove it',
     });
-  const { index, mtu } = link;
+  const { index } = link;
+  const mtu = wish === 'uplink' ? uplinkMtu(rtnl) : (wish ?? link.mtu);
   await rtnl.execInPool([
+    ...(link.mtu === mtu ? [] : [linkSet(index, { mtu })]),
     ...(link.up ? [] : [linkUp(index)]),
     ...ranges.map(({ gateway, prefix }) => addrAdd({ index, address: gateway, prefix, replace: true })),
   ]);
   return { index, mtu, made };
+}
+
+/** Takes the gateway addresses of ranges that serve no more off the bridge. */
+export async function dropGateways(bridgeIndex: number, ranges: PodRange[]): Promise<void> {
+  for (const { gateway, prefix } of ranges) {
+    using rtnl = new Rtnl();
+    try {
+      await rtnl.execInPool([addrDel({ index: bridgeIndex, address: gateway, prefix })]);
+    } catch (error) {
+      if (!isErrno(error, 'EADDRNOTAVAIL')) throw error;
+    }
+  }
 }
 
 /** Hangs links on the bridge again, after it was lost and made anew. */

@@ -40,6 +40,25 @@ export interface NetworkStatus {
   ready: boolean;
   reason: string;
   message: string;
+  /** The VXLAN, where one is configured. */
+  overlay?: OverlayStatus;
+}
+
+/** How this node and the other ones of the cluster are joined. */
+export interface OverlayStatus {
+  /** This node's name in the cluster. */
+  node: string;
+  link: string;
+  /** This node's end; empty while it is not known. */
+  address: string;
+  podCidrs: string[];
+  mtu: number;
+  /** Empty while the API server answers. */
+  apiTrouble: string;
+  /** The nodes that the link leads to. */
+  peers: { name: string; address: string; podCidrs: string[] }[];
+  /** Nodes that it cannot lead to. */
+  refused: { name: string; why: string }[];
 }
 
 export interface PodNetwork {

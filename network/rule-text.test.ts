@@ -4,6 +4,7 @@ import { chainsComplete, missingJumps, restoreText, type RuleSet } from './rule-
 const V4: RuleSet = {
   family: 4,
   bridge: 'berth0',
+  overlay: '',
   ranges: ['10.1.0.0/24'],
   hostPorts: [
     {
@@ -53,11 +54,30 @@ COMMIT
     );
   });
 
+  it('lets pods of other nodes through, as they are', () => {
+    const text = restoreText({ ...V4, overlay: 'berth.vxlan' }, []);
+    assert.match(
+      text,
+      /^-A BERTH-MASQ -s 10\.1\.0\.0\/24 ! -d 10\.1\.0\.0\/24 ! -o berth\.vxlan -j MASQUERADE$/m,
+    );
+    assert.match(text, /^-A BERTH-FORWARD -d 10\.1\.0\.0\/24 -i berth\.vxlan -j ACCEPT$/m);
+    const saved = { nat: text, filter: text };
+    assert.ok(chainsComplete({ ...V4, overlay: 'berth.vxlan' }, saved));
+    assert.ok(!chainsComplete({ ...V4, overlay: 'other' }, saved), 'another link');
+    assert.ok(!chainsComplete(V4, saved), 'switched off');
+  });
+
+  it('is not complete for another range', () => {
+    const text = restoreText(V4, []);
+    assert.ok(!chainsComplete({ ...V4, ranges: ['10.2.0.0/24'] }, { nat: text, filter: text }));
+  });
+
   it('is the same for IPv6, whose loopback cannot be led elsewhere', () => {
     const port = { protocol: 'sctp', hostPort: 9, containerPort: 8, hostIp: '' } as const;
     const set: RuleSet = {
       family: 6,
       bridge: 'berth0',
+      overlay: '',
       ranges: ['fd00::/64'],
       hostPorts: [{ id: 'abc', address: 'fd00::5', ports: [port] }],
     };

@@ -17,6 +17,8 @@ export interface PodPorts {
 export interface RuleSet {
   family: 4 | 6;
   bridge: string;
+  /** The link that leads to the pods of other nodes; empty: there is none. */
+  overlay: string;
   /** Ranges of this family: today's, and those that living pods still have addresses from. */
   ranges: string[];
   /** Pods with host ports, with their address of this family. */
@@ -52,7 +54,7 @@ function jump(table: Jump['table'], from: string, to: string, place: Jump['place
 
 /** The rules of our own chains, by table and chain. */
 export function chainRules(set: RuleSet): Record<Jump['table'], Record<string, string[]>> {
-  const { family, bridge, ranges, hostPorts } = set;
+  const { family, bridge, overlay, ranges, hostPorts } = set;
   const loopback = family === 4 ? '127.0.0.0/8' : undefined;
   return {
     nat: {
@@ -62,7 +64,10 @@ export function chainRules(set: RuleSet): Record<Jump['table'], Record<string, s
         pod.ports.flatMap((port) => ranges.map((range) => hairpinRule(family, range, pod, port))),
       ),
       'BERTH-MASQ': [
-        ...ranges.map((range) => `-s ${range} ! -d ${range} -j MASQUERADE`),
+        // Pods of other nodes see whom they talk to.
+        ...ranges.map(
+          (range) => `-s ${range} ! -d ${range} ${overlay === '' ? '' : `! -o ${overlay} `}-j MASQUERADE`,
+        ),
         // A process of the node that dials localhost:hostPort.
         ...(loopback === undefined ? [] : [`-s ${loopback} -o ${bridge} -j MASQUERADE`]),
       ],
@@ -76,6 +81,7 @@ export function chainRules(set: RuleSet): Record<Jump['table'], Record<string, s
       'BERTH-FORWARD': ranges.flatMap((range) => [
         `-s ${range} -j ACCEPT`,
         `-d ${range} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT`,
+        ...(overlay === '' ? [] : [`-d ${range} -i ${overlay} -j ACCEPT`]),
       ]),
     },
   };
@@ -142,13 +148,21 @@ export function missingJumps(saved: Record<Jump['table'], string>): Jump[] {
   );
 }
 
-/** Whether each chain of ours has, in the saved text, as many rules as it should have. */
+/**
+ * Whether each chain of ours has, in the saved text, as many rules as it should have, for the same ranges and the same
+ * overlay.
+ */
 export function chainsComplete(set: RuleSet, saved: Record<Jump['table'], string>): boolean {
   const chains = chainRules(set);
+  const masqueraded = [
+    ...saved.nat.matchAll(/^-A BERTH-MASQ -s (\S+) ! -d \S+ (?:! -o (\S+) )?-j MASQUERADE/gm),
+  ];
+  const found = masqueraded.map(([, range, link = '']) => `${range} ${link}`);
+  if (set.ranges.some((range) => !found.includes(`${range} ${set.overlay}`))) return false;
   return (['nat', 'filter'] as const).every((table) =>
     Object.entries(chains[table]).every(([chain, rules]) => {
-      const found = saved[table].match(new RegExp(`^-A ${chain} `, 'gm'))?.length ?? 0;
-      return found === rules.length && saved[table].includes(`\n:${chain} `);
+      const present = saved[table].match(new RegExp(`^-A ${chain} `, 'gm'))?.length ?? 0;
+      return present === rules.length && saved[table].includes(`\n:${chain} `);
     }),
   );
 }

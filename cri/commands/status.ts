@@ -1,3 +1,4 @@
+import type { NetworkStatus } from '../../network/pod-network.ts';
 import type { DaemonCensus } from '../census.ts';
 import { withDaemon } from './daemon-client.ts';
 import { bytes, duration, table } from './text.ts';
@@ -34,12 +35,27 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
     ['Images', String(census.images)],
     ['Processes', `${census.children} watched`],
     ['Network', network.ready ? 'ready' : `not ready: ${network.message || network.reason}`],
+    ...overlayFacts(network.overlay),
     ['Cgroups', census.cgroupDriver],
   ];
   const wide = Math.max(...facts.map(([name]) => name!.length));
   return [
     facts.map(([name, text]) => `${name!.padEnd(wide)}   ${text}\n`).join(''),
     section('Handlers', ['NAME', 'VERSION', 'STATE'], census.handlers.map(handlerRow)),
+    section(
+      'Peers (nodes that the VXLAN leads to)',
+      ['NODE', 'ADDRESS', 'PODS'],
+      (network.overlay?.peers ?? []).map(({ name, address, podCidrs }) => [
+        name,
+        address,
+        podCidrs.join(', '),
+      ]),
+    ),
+    section(
+      'Nodes that the VXLAN cannot lead to',
+      ['NODE', 'WHY'],
+      (network.overlay?.refused ?? []).map(({ name, why }) => [name, why]),
+    ),
     section(
       'In flight',
       ['OPERATION', 'OBJECT', 'STAGE', 'SINCE'],
@@ -68,6 +84,18 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
       census.quarantined.map(({ kind, id, reason }) => [kind, short(id), reason]),
     ),
   ].join('');
+}
+
+function overlayFacts(overlay: NetworkStatus['overlay']): string[][] {
+  if (overlay === undefined) return [];
+  const { node, link, address, podCidrs, mtu, apiTrouble } = overlay;
+  return [
+    [
+      'VXLAN',
+      `node ${node}, ${podCidrs.join(', ') || 'no range'}, ${link} at ${address || 'no address'}, MTU ${mtu}`,
+    ],
+    ['API server', apiTrouble === '' ? 'followed' : apiTrouble],
+  ];
 }
 
 function pullRow({ image, stage, progress, sinceMs }: DaemonCensus['pulls'][number]): string[] {

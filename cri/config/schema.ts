@@ -139,6 +139,18 @@ const SCHEMA = {
       'who writes the packet filter: iptables where it is installed, in the variant that the node uses, else nf_tables of the kernel directly, which needs no program',
     ),
     bridge: text('berth0', 'the link of the built-in bridge network', { wrong: sound.linkName }),
+    overlay: word(
+      ['none', 'vxlan'],
+      'none',
+      "how the built-in networks of a cluster's nodes are joined; vxlan: each node takes its range and the way to the others from the Node objects of the Kubernetes API",
+    ),
+    kubeconfig: text('', 'for the overlay: a kubeconfig whose user may list and watch nodes', {
+      wrong: sound.absolutePathOrEmpty,
+    }),
+    node_name: text('', "for the overlay: this node's name in the cluster; empty: its host name"),
+    vxlan_id: count(1, 1, 0xffffff, 'network identifier of the VXLAN, the same on all nodes'),
+    vxlan_port: count(8472, 1, 65_535, 'UDP port of the VXLAN, the same on all nodes'),
+    vxlan_link: text('berth.vxlan', "the link of the VXLAN's end on this node", { wrong: sound.linkName }),
   },
   log: {
     level: word(['error', 'warn', 'info', 'debug'], 'info', 'what is logged', { live: true }),

@@ -185,29 +185,41 @@ export class NftBridgeRules implements RuleWriter {
     return table === undefined ? undefined : commentOf(table.attributes.get(NFTA.table.userdata));
   }
 
-  #accepts({ family, ranges }: RuleSet): NfMessage[] {
-    const rules = ranges.map(rangeOf).flatMap((range) => [
-      [...within(family, 'source', range), counter(), verdict('accept')],
-      [
-        ...within(family, 'destination', range),
-        ...connection('state', CT_BITS.established | CT_BITS.related),
-        counter(),
-        verdict('accept'),
-      ],
-      [
-        ...within(family, 'destination', range),
-        ...connection('status', CT_BITS.dnat),
-        counter(),
-        verdict('accept'),
-      ],
-    ]);
+  #accepts({ family, ranges, overlay }: RuleSet): NfMessage[] {
+    const rules = ranges
+      .map(rangeOf)
+      .flatMap((range) => [
+        [...within(family, 'source', range), counter(), verdict('accept')],
+        [
+          ...within(family, 'destination', range),
+          ...connection('state', CT_BITS.established | CT_BITS.related),
+          counter(),
+          verdict('accept'),
+        ],
+        [
+          ...within(family, 'destination', range),
+          ...connection('status', CT_BITS.dnat),
+          counter(),
+          verdict('accept'),
+        ],
+        ...(overlay === ''
+          ? []
+          : [
+              [
+                ...within(family, 'destination', range),
+                ...link('iifname', overlay),
+                counter(),
+                verdict('accept'),
+              ],
+            ]),
+      ]);
     const tag = this.#forwardTag;
-    const comment = `${tag} ${hash('sha256', ranges.join(' ')).slice(0, 16)}`;
+    const comment = `${tag} ${hash('sha256', [...ranges, overlay].join(' ')).slice(0, 16)}`;
     return acceptMessages(this.#nft, family, { rules, comment, tag });
   }
 }
 
-function rulesFor({ family, ranges, bridge }: RuleSet): Record<string, Expression[][]> {
+function rulesFor({ family, ranges, bridge, overlay }: RuleSet): Record<string, Expression[][]> {
   const all = ranges.map(rangeOf);
   const loopback = rangeOf(LOOPBACK);
   return {
@@ -219,6 +231,8 @@ function rulesFor({ family, ranges, bridge }: RuleSet): Record<string, Expressio
       ...all.map((range) => [
         ...within(family, 'source', range),
         ...within(family, 'destination', range, true),
+        // Pods of other nodes see whom they talk to.
+        ...(overlay === '' ? [] : link('oifname', overlay, true)),
         masquerade(),
       ]),
       // A process of the node that dials localhost:hostPort.
@@ -268,8 +282,8 @@ function additions(ref: TableRef, placed: Placed[]): NfMessage[] {
 }
 
 /** What a table is made for: one that says otherwise is made anew. */
-function noteOf({ bridge, ranges }: RuleSet): string {
-  return `berth 1 ${hash('sha256', [bridge, ...ranges].join(' ')).slice(0, 16)}`;
+function noteOf({ bridge, overlay, ranges }: RuleSet): string {
+  return `berth 1 ${hash('sha256', [bridge, overlay, ...ranges].join(' ')).slice(0, 16)}`;
 }
 
 /** `10.1.0.0/24` as bytes. */

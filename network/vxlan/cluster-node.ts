@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
-import { addressFamily, parsePodRanges, type PodRange } from '../pod-range.ts';
+import { messageOf } from '../../ground/fault.ts';
+import { addressFamily, addressNumber, parsePodRanges, type PodRange } from '../pod-range.ts';
 
-/** A node of the cluster as its pods' network needs it. */
+/** A node of the cluster as its pods' network needs it. Plain data. */
 export interface ClusterNode {
   name: string;
-  /** Where other nodes reach it. */
-  address: string;
+  /** Where other nodes reach it, in the order of its Node object. */
+  addresses: string[];
   /** The ranges of its pods' addresses, at most one of each family. */
   podCidrs: string[];
 }
@@ -20,18 +21,19 @@ export interface PeerPlan {
 }
 
 /**
- * The hardware address of a node's end of the VXLAN. It follows from the node's address, so that no node has to tell
- * it to the others.
+ * The hardware address of a node's end of the VXLAN. It follows from the node's name, so that no node has to tell it
+ * to the others, and a node that comes back with another address keeps it.
  */
-export function vxlanMac(address: string): string {
-  const bytes = Buffer.from(hash('sha256', `berth vxlan ${address}`, 'hex').slice(0, 12), 'hex');
+export function vxlanMac(node: string): string {
+  const bytes = Buffer.from(hash('sha256', `berth vxlan ${node}`, 'hex').slice(0, 12), 'hex');
   bytes[0] = (bytes[0]! & 0xfc) | 2;
   return bytes.toString('hex').replace(/(..)(?=.)/g, '$1:');
 }
 
 /**
- * The peers that can be reached: nodes other than this one with a usable address of the underlay's family and ranges
- * that nobody before them (by name) has. `refused` says why others cannot.
+ * The peers that can be reached: nodes other than `own` with an address of the family of `local` and ranges that
+ * overlap with nobody's before them (by name, this node first), and hold no node's address. `refused` says why others
+ * cannot. Nodes without a range are neither: they will get one.
  */
 export function planPeers(
   own: string,
@@ -40,22 +42,68 @@ export function planPeers(
 ): { peers: PeerPlan[]; refused: { name: string; why: string }[] } {
   const peers: PeerPlan[] = [];
   const refused: { name: string; why: string }[] = [];
-  const taken = new Map<string, string>();
-  for (const cidr of nodes.find(({ name }) => name === own)?.podCidrs ?? []) taken.set(cidr, own);
-  for (const { name, address, podCidrs } of nodes.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  const taken = new TakenRanges();
+  for (const range of parsePodRanges((nodes.find(({ name }) => name === own)?.podCidrs ?? []).join(',')))
+    taken.add(range, own);
+  const family = addressFamily(local);
+  for (const { name, addresses, podCidrs } of nodes.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     if (name === own || podCidrs.length === 0) continue;
     try {
-      if (addressFamily(address) !== addressFamily(local))
-        throw new Error(`its address ${JSON.stringify(address)} is not of the family of ${local}`);
+      const address = addresses.find((one) => addressFamily(one) === family);
+      if (address === undefined)
+        throw new Error(
+          `none of its addresses (${addresses.join(', ') || 'none'}) is of the family of ${local}`,
+        );
+      if (address === local) throw new Error(`its address ${address} is that of this node`);
       const ranges = parsePodRanges(podCidrs.join(','));
-      const twin = ranges.find(({ cidr }) => taken.has(cidr));
-      if (twin !== undefined)
-        throw new Error(`its range ${twin.cidr} is that of node ${taken.get(twin.cidr)}`);
-      for (const { cidr } of ranges) taken.set(cidr, name);
-      peers.push({ name, address, mac: vxlanMac(address), ranges });
+      for (const range of ranges) {
+        const twin = taken.overlapping(range);
+        if (twin !== undefined) throw new Error(`its range ${range.cidr} overlaps with that of node ${twin}`);
+        // What is sent to that address in the VXLAN would be led into the VXLAN again.
+        const inside = [local, address].find((one) => holds(range, one));
+        if (inside !== undefined) throw new Error(`its range ${range.cidr} holds the node address ${inside}`);
+      }
+      for (const range of ranges) taken.add(range, name);
+      peers.push({ name, address, mac: vxlanMac(name), ranges });
     } catch (error) {
-      refused.push({ name, why: error instanceof Error ? error.message : String(error) });
+      refused.push({ name, why: messageOf(error) });
     }
   }
   return { peers, refused };
+}
+
+function holds(range: PodRange, address: string): boolean {
+  if (addressFamily(address) !== range.family) return false;
+  const hostBits = BigInt((range.family === 4 ? 32 : 128) - range.prefix);
+  return addressNumber(address) >> hostBits === range.first >> hostBits;
+}
+
+/** Which node has which range. Ranges are disjoint or one holds the other, so that prefixes are enough to look up. */
+class TakenRanges {
+  readonly #owners = new Map<string, string>();
+  /** Every range that holds a taken one, with the owner of one of those. */
+  readonly #above = new Map<string, string>();
+  readonly #prefixes = { 4: new Set<number>(), 6: new Set<number>() };
+
+  add(range: PodRange, owner: string): void {
+    this.#owners.set(key(range, range.prefix), owner);
+    this.#prefixes[range.family].add(range.prefix);
+    for (let prefix = 0; prefix < range.prefix; prefix++) this.#above.set(key(range, prefix), owner);
+  }
+
+  overlapping(range: PodRange): string | undefined {
+    const within = this.#above.get(key(range, range.prefix));
+    if (within !== undefined) return within;
+    for (const prefix of this.#prefixes[range.family])
+      if (prefix <= range.prefix) {
+        const owner = this.#owners.get(key(range, prefix));
+        if (owner !== undefined) return owner;
+      }
+    return undefined;
+  }
+}
+
+function key(range: PodRange, prefix: number): string {
+  const bits = range.family === 4 ? 32 : 128;
+  return `${range.family} ${prefix} ${range.first >> BigInt(bits - prefix)}`;
 }

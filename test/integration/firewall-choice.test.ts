@@ -12,7 +12,7 @@ import { flush, hasLegacyTables, onNode } from '../fakes/firewalls.ts';
 import { NodeNetworkRig, until } from '../fakes/node-network.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
 
-const SET: RuleSet = { family: 4, bridge: 'berth0', ranges: ['10.1.0.0/24'], hostPorts: [] };
+const SET: RuleSet = { family: 4, bridge: 'berth0', overlay: '', ranges: ['10.1.0.0/24'], hostPorts: [] };
 
 describeInOwnNamespaces('the choice of a firewall backend', import.meta.url, () => {
   let exits: ExitWatcher;
