@@ -1,7 +1,7 @@
 # Debian packages that Berth needs, in one place: `bin/setup` installs them, `berth doctor` names the same.
 # What runs pods.
 RUN_PACKAGES="crun runc conmon iptables iproute2 conntrack busybox-static libatomic1"
-# What the tests need on top: a registry to pull from, plugins to compare with, tools that look at the kernel.
-TEST_PACKAGES="docker-registry nftables containernetworking-plugins zstd util-linux procps openssl skopeo e2fsprogs criu"
+# What the tests need on top: a registry to pull from, plugins and a runtime to compare with, tools that look at the kernel.
+TEST_PACKAGES="docker-registry containerd nftables containernetworking-plugins zstd util-linux procps openssl skopeo e2fsprogs criu"
 # What the benchmark compares with.
 BENCH_PACKAGES="containerd"

@@ -7,6 +7,7 @@ const PROGRAMS: Record<string, string> = {
   crun: 'crun',
   runc: 'runc',
   conmon: 'conmon',
+  containerd: 'containerd',
   iptables: 'iptables',
   'iptables-save': 'iptables',
   'iptables-legacy-save': 'iptables',

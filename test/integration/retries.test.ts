@@ -137,3 +137,29 @@ describe('a caller that asks again', () => {
     assert.deepEqual([stdout.length, Buffer.from(stderr).toString(), exitCode], [16 << 20, 'end\n', 0]);
   });
 });
+
+describe('a create that never ends', () => {
+  const suite = useNode({ config: { runtime: { create_timeout_seconds: 2 } } });
+  afterEach(() => suite.node.faults.clear());
+
+  it('is given up, names its stage and frees its name, for whoever asks and when nobody waits', async () => {
+    const { node } = suite;
+    const pod = podConfig(node, 'capped');
+    const sandbox = await runSandbox(node, pod, 'faulty');
+    const config = containerConfig('capped', ['sleep', '1000']);
+    const request = { podSandboxId: sandbox, config, sandboxConfig: pod };
+    node.faults.order('create', 'hang');
+    const gone = node.client.call('CreateContainer', request, { deadlineMs: 500 });
+    await assert.rejects(gone, { code: 'DEADLINE_EXCEEDED' });
+    await assert.rejects(node.client.call('CreateContainer', request), {
+      code: 'DEADLINE_EXCEEDED',
+      details: /capped.*create.*deadline/,
+    });
+    const { containers } = await node.client.call('ListContainers', {});
+    assert.deepEqual(containers, []);
+    node.faults.clear();
+    const { containerId } = await node.client.call('CreateContainer', request);
+    await node.client.call('StartContainer', { containerId });
+    assert.equal(await shell(node, containerId, 'echo at last'), 'at last\n');
+  });
+});
