@@ -32,10 +32,12 @@ export class CommandCgroup implements AsyncDisposable {
   readonly flag: string;
   readonly #path: string;
   readonly #directories: string[];
+  readonly #hierarchy: CgroupHierarchy;
   #killing: Promise<void> | undefined;
 
-  private constructor(path: string, flag: string, directories: string[]) {
+  private constructor(path: string, flag: string, directories: string[], hierarchy: CgroupHierarchy) {
     this.#path = path;
+    this.#hierarchy = hierarchy;
     this.flag = flag;
     this.#directories = directories;
     live.add(path);
@@ -62,12 +64,12 @@ export class CommandCgroup implements AsyncDisposable {
       return undefined;
     }
     const flag = can === 'each' && hierarchy.version === 1 ? `freezer:${name}` : name;
-    return new CommandCgroup(path, flag, directories);
+    return new CommandCgroup(path, flag, directories, hierarchy);
   }
 
   /** Kills all that came from the command. Does not wait for its end; what cannot be killed is the container's matter. */
   kill(): void {
-    this.#killing ??= killCgroup(this.#path).catch(() => {});
+    this.#killing ??= killCgroup(this.#path, this.#hierarchy).catch(() => {});
   }
 
   /** The command has ended: the cgroup goes, unless something lives on in it. */
@@ -75,7 +77,7 @@ export class CommandCgroup implements AsyncDisposable {
     // Once more: the runtime may have been about to put the command in.
     if (this.#killing !== undefined) {
       await this.#killing;
-      await killCgroup(this.#path).catch(() => {});
+      await killCgroup(this.#path, this.#hierarchy).catch(() => {});
     }
     for (const directory of this.#directories)
       if (!removeNow(directory)) void removeDirectory(directory).catch(() => {}); // the container's end takes it
