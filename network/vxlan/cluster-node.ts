@@ -88,7 +88,12 @@ class TakenRanges {
   add(range: PodRange, owner: string): void {
     this.#owners.set(key(range, range.prefix), owner);
     this.#prefixes[range.family].add(range.prefix);
-    for (let prefix = 0; prefix < range.prefix; prefix++) this.#above.set(key(range, prefix), owner);
+    for (let prefix = range.prefix - 1; prefix >= 0; prefix--) {
+      const above = key(range, prefix);
+      // All that are above that one are there already.
+      if (this.#above.has(above)) break;
+      this.#above.set(above, owner);
+    }
   }
 
   overlapping(range: PodRange): string | undefined {

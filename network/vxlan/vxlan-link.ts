@@ -129,25 +129,24 @@ export async function leadTo(
   const sourceOf = (family: 4 | 6): string | undefined =>
     sources.find((range) => range.family === family)?.gateway;
 
+  const key = (...parts: (string | undefined)[]): string => parts.join(' ');
+  // Looked up and not searched: a cluster may have thousands of nodes.
+  const led = new Set(routes.map((one) => key(one.destination, one.gateway, one.source)));
+  const paired = new Set(neighbours.map(({ address, mac }) => key(address, mac)));
+  const forwarded = new Set(forwards.map(({ mac, address }) => key(mac, address)));
+  const wantedRoutes = new Set(ranges.map(({ range }) => key(range.cidr, range.gateway)));
+  const wantedNeighbours = new Set(ranges.map(({ range }) => range.gateway));
+  const wantedForwards = new Set(peers.map(({ mac, address }) => key(mac, address)));
+
   const wanted: RtMessage[] = [
     ...peers
-      .filter(({ mac, address }) => !forwards.some((one) => one.mac === mac && one.address === address))
+      .filter(({ mac, address }) => !forwarded.has(key(mac, address)))
       .map(({ mac, address }) => forwardAdd({ index, mac, address })),
     ...ranges
-      .filter(
-        ({ peer, range }) => !neighbours.some((one) => one.address === range.gateway && one.mac === peer.mac),
-      )
+      .filter(({ peer, range }) => !paired.has(key(range.gateway, peer.mac)))
       .map(({ peer, range }) => neighAdd({ index, address: range.gateway, mac: peer.mac })),
     ...ranges
-      .filter(
-        ({ range }) =>
-          !routes.some(
-            (one) =>
-              one.destination === range.cidr &&
-              one.gateway === range.gateway &&
-              one.source === sourceOf(range.family),
-          ),
-      )
+      .filter(({ range }) => !led.has(key(range.cidr, range.gateway, sourceOf(range.family))))
       .map(({ range }) =>
         routeAdd({
           index,
@@ -161,16 +160,13 @@ export async function leadTo(
   ];
   const unwanted: RtMessage[] = [
     ...routes
-      .filter(
-        ({ destination, gateway }) =>
-          !ranges.some(({ range }) => range.cidr === destination && range.gateway === gateway),
-      )
+      .filter(({ destination, gateway }) => !wantedRoutes.has(key(destination, gateway)))
       .map(({ destination, gateway }) => routeDel({ index, destination, gateway: gateway! })),
     ...neighbours
-      .filter(({ address }) => !ranges.some(({ range }) => range.gateway === address))
+      .filter(({ address }) => !wantedNeighbours.has(address))
       .map(({ address }) => neighDel({ index, address })),
     ...forwards
-      .filter(({ mac, address }) => !peers.some((peer) => peer.mac === mac && peer.address === address))
+      .filter(({ mac, address }) => !wantedForwards.has(key(mac, address)))
       .map(({ mac, address }) => forwardDel({ index, mac, address })),
   ];
   for (const message of unwanted)
