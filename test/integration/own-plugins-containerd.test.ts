@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '../../cri/client.ts';
 import { BUSYBOX_IMAGE, PAUSE_IMAGE, storeSmallImages } from '../bench/images.ts';
 import { startContainerd, type ContainerdNode } from '../bench/peers/containerd.ts';
+import { removeCgroups } from '../node-space.ts';
 
 const BERTH = fileURLToPath(new URL('../../bin/berth', import.meta.url));
 const POD = { network: 0, pid: 1, ipc: 0 };
@@ -18,6 +19,7 @@ describe("Berth's CNI plugins as programs, under containerd", () => {
   let directory: string;
   let node: ContainerdNode;
   let cri: Client;
+  let cgroup: string;
   before(async function () {
     this.timeout(120_000);
     directory = mkdtempSync(join(tmpdir(), 'berth-cnid-'));
@@ -25,8 +27,8 @@ describe("Berth's CNI plugins as programs, under containerd", () => {
     mkdirSync(store);
     storeSmallImages(store);
     assert.equal(spawnSync(BERTH, ['cni', 'install', bin]).status, 0);
-    const cgroup = `/berth-test-${randomBytes(3).toString('hex')}/containerd`;
-    node = await startContainerd(join(directory, 'node'), cgroup, store, {
+    cgroup = `/berth-test-${randomBytes(3).toString('hex')}`;
+    node = await startContainerd(join(directory, 'node'), `${cgroup}/containerd`, store, {
       binDir: bin,
       list: {
         cniVersion: '1.0.0',
@@ -58,6 +60,7 @@ describe("Berth's CNI plugins as programs, under containerd", () => {
   after(async () => {
     cri?.close();
     await node?.close();
+    assert.deepEqual(removeCgroups(cgroup), []);
     rmSync(directory, { recursive: true, force: true });
   });
 
