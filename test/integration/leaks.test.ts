@@ -137,6 +137,14 @@ describe('the leak checker', () => {
           return () => node.exec(['iptables', '-X', 'LEAK']);
         },
       ],
+      [
+        'an element of a set of nf_tables',
+        async () => {
+          const nft = async (...words: string[]): Promise<string> => await node.exec(['nft', ...words]);
+          await nft('add table ip leak; add set ip leak ports { type inet_service; elements = { 80 }; }');
+          return () => nft('delete', 'table', 'ip', 'leak');
+        },
+      ],
     ],
     processes: [
       [
