@@ -85,6 +85,15 @@ export class Metrics implements StageObserver {
         setEach(this, 'kind', counts.open);
       },
     });
+    new Gauge({
+      name: 'berth_streaming_streams',
+      help: 'Streams of SPDY connections and channels of WebSockets that are open, by transport',
+      labelNames: ['transport'],
+      registers,
+      collect() {
+        setEach(this, 'transport', counts.streams);
+      },
+    });
     new Counter({
       name: 'berth_streaming_sessions_total',
       help: 'Exec, attach and port-forward sessions since the start, by transport',

@@ -5,13 +5,36 @@ import type { Duplex, Readable, Writable } from 'node:stream';
  * The wire knows the protocols, this room the processes.
  */
 
+/** Bytes that stand in a pipe, for who can send them on without reading them. */
+export interface PipeBytes {
+  /** How many there are. */
+  readonly length: number;
+  /**
+   * Sends `head` and behind it the first `length` of them. `done` when the socket can be written to again. False when
+   * that cannot be done with this socket, or not now: nothing was sent.
+   */
+  sendTo(socket: Duplex, head: Uint8Array, length: number, done: () => void): boolean;
+}
+
+/** Takes what a stream lends. */
+export interface Borrower {
+  /** Nothing more comes before the bytes were given back. */
+  take(bytes: Buffer, giveBack: () => void): void;
+  /**
+   * Passes on some of what stands in a pipe, and says how much; nothing more comes before `giveBack`. 0: nothing was
+   * passed on, nothing is to be given back.
+   */
+  move?(pipe: PipeBytes, giveBack: () => void): number;
+}
+
 /**
- * A stream that can lend its bytes: what it reads stays in one buffer, which is read into again when it was given back.
- * Much output then costs no memory and no garbage. Its end and its errors are told as by any Readable.
+ * A stream that can lend its bytes: what it reads stays in one buffer, which is read into again when it was given back,
+ * or is not read at all. Much output then costs no memory and no garbage. Its end and its errors are told as by any
+ * Readable.
  */
 export interface LendingReadable extends Readable {
-  /** From now on bytes go to `take`, and to no other reader; nothing is read before they were given back. */
-  lend(take: (bytes: Buffer, giveBack: () => void) => void): void;
+  /** From now on bytes go to this borrower, and to no other reader. */
+  lend(borrower: Borrower): void;
 }
 
 export interface ExecRequest {

@@ -1,7 +1,7 @@
 import type { TestNode } from './node.ts';
 import { Relay } from './relay.ts';
 import { PortForwardClient, RemoteCommand, type CommandOptions } from './remote-command.ts';
-import { WebSocketCommand } from './web-socket-command.ts';
+import { WebSocketCommand } from './websocket-command.ts';
 
 /** How a client wants to speak. */
 export const TRANSPORTS = ['SPDY', 'WebSocket'] as const;

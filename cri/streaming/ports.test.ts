@@ -6,7 +6,7 @@ import { until } from '../../test/fakes/node-network.ts';
 import { FakeStreams } from '../../test/fakes/streams.ts';
 import { bytesOf, PortForwardClient } from '../../test/remote-command.ts';
 import { StreamWasReset } from '../../test/spdy-client.ts';
-import { tunnelClient } from '../../test/websocket-client.ts';
+import { tunnelClient } from '../../test/websocket-tunnel.ts';
 import { StreamingServer } from './server.ts';
 
 describe('streaming: ports', function () {

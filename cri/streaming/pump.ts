@@ -1,12 +1,18 @@
 import type { Readable, Writable } from 'node:stream';
-import type { LendingReadable } from '../../pod/streams.ts';
+import type { LendingReadable, PipeBytes } from '../../pod/streams.ts';
+
+/** A stream to a client that can send on what stands in a pipe. */
+export interface MovingWritable extends Writable {
+  /** As `move` of a `Borrower`. */
+  moveFrom(pipe: PipeBytes, done: () => void): number;
+}
 
 /**
  * Passes all bytes on and then the end, no faster than they are taken. Resolves when the target has taken the end;
  * rejects when either side fails before, and leaves the other side as it is. A target has to be done with bytes when it
  * says that they are written: they may be lent.
  */
-export function pump(source: Readable | LendingReadable, target: Writable): Promise<void> {
+export function pump(source: Readable | LendingReadable, target: Writable | MovingWritable): Promise<void> {
   return new Promise((resolve, reject) => {
     const pass = (chunk: Uint8Array): void => {
       if (target.write(chunk)) return;
@@ -48,7 +54,10 @@ export function pump(source: Readable | LendingReadable, target: Writable): Prom
     if (target.destroyed) return targetClosed();
     if (source.readableEnded) return end();
     if (source.destroyed) return closedEarly();
-    if ('lend' in source) return source.lend(take);
+    if ('lend' in source) {
+      const move = 'moveFrom' in target ? target.moveFrom.bind(target) : undefined;
+      return source.lend({ take, move });
+    }
     source.on('data', pass);
     source.resume();
   });

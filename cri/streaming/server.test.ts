@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { FakeStreams, floodBlock } from '../../test/fakes/streams.ts';
 import { until } from '../../test/fakes/node-network.ts';
 import { bytesOf, COMMAND_PROTOCOLS, RemoteCommand, type CommandOptions } from '../../test/remote-command.ts';
@@ -197,6 +198,67 @@ describe('streaming: commands over SPDY', function () {
     one.stdin!.write(Buffer.alloc(4 * 1024 * 1024));
     assert.equal(await one.exitCode(), 7);
     await one.finish();
+  });
+
+  it('do not wait for a handshake that trickles in', async () => {
+    await server.close();
+    server = open({ timeouts: { handshakeMs: 200 } });
+    const { hostname, port, pathname } = new URL(await urlOf(['wait']));
+    const socket = connect(Number(port), hostname).resume();
+    const closed = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+    socket.write(`POST ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nX-Much: `);
+    const trickle = setInterval(() => socket.write('x'), 20);
+    try {
+      await closed;
+    } finally {
+      clearInterval(trickle);
+    }
+    // It is over with the upgrade.
+    const one = await exec(['wait']);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal(server.counts.sessions, 1);
+    one.client.destroy();
+  });
+
+  it('are counted with their streams', async () => {
+    const one = await exec(['wait'], { stdin: true });
+    await until(() => server.counts.streams.spdy === 4);
+    one.client.destroy();
+    await until(() => server.counts.sessions === 0);
+    assert.equal(server.counts.streams.spdy, 0);
+  });
+
+  it('never have their tokens in the log', async () => {
+    await server.close();
+    const lines: string[] = [];
+    const keep = (fields: object, message: string): void =>
+      void lines.push(`${JSON.stringify(fields)} ${message}`);
+    server = open({
+      log: { debug: keep, info: keep, warn: keep, error: keep },
+      timeouts: { creationMs: 100 },
+      maxSessions: 1,
+    });
+    const urls: string[] = [];
+    const next = async (command: string[]): Promise<string> => {
+      urls.push(await urlOf(command));
+      return urls.at(-1)!;
+    };
+    const options = { protocols: COMMAND_PROTOCOLS };
+    // Used well, used again, refused, without streams, broken, one too many, and never used.
+    await (await RemoteCommand.connect(await next(['exit', '0']))).finish();
+    await assert.rejects(SpdyClient.connect(urls[0]!, options));
+    await assert.rejects(SpdyClient.connect(await next(['exit']), { protocols: ['v9.channel.k8s.io'] }));
+    await (
+      await SpdyClient.connect(await next(['wait']), options)
+    ).closed;
+    const broken = await RemoteCommand.connect(await next(['wait']));
+    await assert.rejects(SpdyClient.connect(await next(['wait']), options));
+    broken.client.raw(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    await broken.client.closed;
+    await until(() => server.counts.sessions === 0);
+    await next(['wait']);
+    assert.ok(lines.length >= 3, 'there is a log');
+    for (const url of urls) assert.ok(!lines.join('\n').includes(url.split('/').at(-1)!), lines.join('\n'));
   });
 
   it('wait for streams no longer than they said', async () => {

@@ -10,8 +10,6 @@ import { refuse } from './http-answer.ts';
 import { Tickets, type Ticket } from './ticket.ts';
 import { TIMEOUTS, type Timeouts } from './timeouts.ts';
 
-/** From the connection to the upgrade. */
-const HANDSHAKE_MS = 10_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const DEAD_PEER_MS = 30_000;
 const PATH = /^\/(exec|attach|portforward)\/([\w-]{1,64})(?:\?|$)/;
@@ -46,6 +44,7 @@ export class StreamingServer implements Streaming {
   readonly #certificate: Certificate | undefined;
   readonly #sockets = new Set<Duplex>();
   readonly #sessions = new Set<Promise<void>>();
+  readonly #handshakes = new WeakMap<Duplex, NodeJS.Timeout>();
   #listening: Promise<Server> | undefined;
   #closed = false;
 
@@ -93,9 +92,8 @@ export class StreamingServer implements Streaming {
     const { listen, maxSessions } = this.#options;
     const colon = listen.lastIndexOf(':');
     const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
+    const { handshakeMs } = this.#timeouts;
     const limits = {
-      headersTimeout: HANDSHAKE_MS,
-      requestTimeout: HANDSHAKE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAlive: true,
       keepAliveInitialDelay: DEAD_PEER_MS,
@@ -107,10 +105,15 @@ export class StreamingServer implements Streaming {
         : this.#certificate.serve(
             process
               .getBuiltinModule('node:https')
-              .createServer({ ...limits, ...this.#certificate.read(), handshakeTimeout: HANDSHAKE_MS }),
+              .createServer({ ...limits, ...this.#certificate.read(), handshakeTimeout: handshakeMs }),
           );
     server.maxConnections = maxSessions + 64;
-    server.timeout = HANDSHAKE_MS;
+    // Node's own limits are looked at every half minute.
+    server.on(this.#certificate === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      const late = setTimeout(() => socket.destroy(), handshakeMs);
+      this.#handshakes.set(socket, late);
+      socket.once('close', () => clearTimeout(late));
+    });
     server.on('request', (_request, response) =>
       response
         .writeHead(400, { connection: 'close' })
@@ -137,7 +140,7 @@ export class StreamingServer implements Streaming {
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => {}); // a close follows
-    socket.setTimeout(0);
+    clearTimeout(this.#handshakes.get(socket));
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     const [, kind, token = ''] = PATH.exec(request.url ?? '') ?? [];

@@ -85,13 +85,14 @@ function spdyWay(upgrade: Upgrade, rooms: SessionRooms): Way | undefined {
     return undefined;
   }
   const { streams, timeouts } = rooms;
+  const count = rooms.counts.streamsOf('spdy');
   if (ticket.kind === 'portforward') {
     const protocol = agreed(upgrade, rooms, offered, SPDY_PORT_PROTOCOLS);
     if (protocol === undefined) return undefined;
     const { sandboxId } = ticket;
     const run = async (): Promise<void> => {
       upgradeToSpdy(socket, protocol.name);
-      await spdyPorts(socket, head, { streams, sandboxId, timeouts });
+      await spdyPorts(socket, head, { streams, sandboxId, timeouts, count });
     };
     return { transport: 'spdy', run };
   }
@@ -99,7 +100,8 @@ function spdyWay(upgrade: Upgrade, rooms: SessionRooms): Way | undefined {
   if (protocol === undefined) return undefined;
   const run = async (): Promise<void> => {
     upgradeToSpdy(socket, protocol.name);
-    await serveCommand(streams, ticket, await spdyCommand(socket, head, protocol, ticket.request, timeouts));
+    const wire = await spdyCommand(socket, head, protocol, ticket.request, { timeouts, count });
+    await serveCommand(streams, ticket, wire);
   };
   return { transport: 'spdy', run };
 }
@@ -121,15 +123,17 @@ async function serveWebSocket(
   link: WebSocketLink,
   { request, ticket }: Upgrade,
   protocol: ChannelProtocol,
-  { streams, timeouts }: SessionRooms,
+  { streams, timeouts, counts }: SessionRooms,
 ): Promise<void> {
+  const tunnelled = protocol.name === TUNNEL_PROTOCOL;
+  const count = counts.streamsOf(tunnelled ? 'tunnel' : 'websocket');
   if (ticket.kind !== 'portforward')
-    return await serveCommand(streams, ticket, webSocketCommand(link, protocol, ticket.request));
+    return await serveCommand(streams, ticket, webSocketCommand(link, protocol, ticket.request, count));
   const { sandboxId } = ticket;
-  if (protocol.name === TUNNEL_PROTOCOL)
-    return await spdyPorts(new Tunnel(link), Buffer.alloc(0), { streams, sandboxId, timeouts });
+  if (tunnelled)
+    return await spdyPorts(new Tunnel(link), Buffer.alloc(0), { streams, sandboxId, timeouts, count });
   const ports = ticket.ports.length > 0 ? ticket.ports : portsOf(request.url ?? '');
-  await webSocketPorts(link, protocol, ports, { streams, sandboxId });
+  await webSocketPorts(link, protocol, ports, { streams, sandboxId, count });
 }
 
 async function serveCommand(

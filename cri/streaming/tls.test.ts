@@ -7,7 +7,7 @@ import type { Log } from '../../ground/log.ts';
 import { Authority } from '../../test/certificates.ts';
 import { FakeStreams } from '../../test/fakes/streams.ts';
 import { RemoteCommand } from '../../test/remote-command.ts';
-import { WebSocketCommand } from '../../test/websocket-client.ts';
+import { WebSocketChannels } from '../../test/websocket-channels.ts';
 import { StreamingServer } from './server.ts';
 
 describe('streaming: TLS', function () {
@@ -61,7 +61,7 @@ describe('streaming: TLS', function () {
     const ca = readFileSync(authority.ca);
     const spdy = await RemoteCommand.connect(await urlOf(), { ca });
     assert.equal((await spdy.finish()).stdout.toString(), 'secret');
-    const socket = await WebSocketCommand.connect(await urlOf(), ['v5.channel.k8s.io'], { ca });
+    const socket = await WebSocketChannels.connect(await urlOf(), ['v5.channel.k8s.io'], { ca });
     assert.equal(await socket.closed, 1000);
     assert.equal(socket.text(1), 'secret');
   });

@@ -3,7 +3,7 @@ import { SILENT } from '../../ground/log.ts';
 import { until } from '../../test/fakes/node-network.ts';
 import { FakeStreams, floodBlock } from '../../test/fakes/streams.ts';
 import type { CommandStatus } from '../../test/remote-command.ts';
-import { WebSocketCommand } from '../../test/websocket-client.ts';
+import { WebSocketChannels } from '../../test/websocket-channels.ts';
 import { StreamingServer, type StreamingOptions } from './server.ts';
 
 const STDIN = 0;
@@ -38,7 +38,7 @@ describe('streaming: commands over WebSocket', function () {
     command: string[],
     protocol: string | string[],
     tty = false,
-  ): Promise<WebSocketCommand> => WebSocketCommand.connect(await urlOf(command, tty), [protocol].flat());
+  ): Promise<WebSocketChannels> => WebSocketChannels.connect(await urlOf(command, tty), [protocol].flat());
 
   for (const protocol of [
     'v5.channel.k8s.io',
@@ -137,7 +137,7 @@ describe('streaming: commands over WebSocket', function () {
   });
 
   it('end with their client, however it leaves', async () => {
-    const leave: ((one: WebSocketCommand) => void)[] = [
+    const leave: ((one: WebSocketChannels) => void)[] = [
       (one) => one.socket.close(),
       (one) => one.socket.terminate(),
       (one) => one.socket.send(Buffer.alloc(5 * 2 ** 20)),

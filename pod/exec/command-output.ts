@@ -1,11 +1,15 @@
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pendingBytes } from '../../native/fd.ts';
-import type { LendingReadable } from '../streams.ts';
+import { sendFromPipe } from '../../native/splice.ts';
+import type { Borrower, LendingReadable } from '../streams.ts';
 
 const CHUNK = 64 * 1024;
 /** Of one read from a pipe. Only as much of it is memory as was ever read at once. */
 const ROOM = 128 * 1024;
+/** Less than this is read with what comes behind it. */
+const WORTH_MOVING = 32 * 1024;
+const MOVES_AT_ONCE = 8;
 
 /** Where a command's output comes from. */
 export interface OutputSource {
@@ -35,7 +39,7 @@ export class CommandOutput extends Readable implements LendingReadable {
   #dropping = false;
   /** Nothing more can come. */
   #over = false;
-  #borrower: ((bytes: Buffer, giveBack: () => void) => void) | undefined;
+  #borrower: Borrower | undefined;
   /** Gives back what is lent; a lender has one buffer, so there is one loan at a time. */
   readonly #giveBack = (): void => {
     this.#lent = false;
@@ -69,8 +73,8 @@ export class CommandOutput extends Readable implements LendingReadable {
     return output;
   }
 
-  lend(take: (bytes: Buffer, giveBack: () => void) => void): void {
-    this.#borrower = take;
+  lend(borrower: Borrower): void {
+    this.#borrower = borrower;
     this.resume();
     this.#stream.resume();
   }
@@ -99,20 +103,49 @@ export class CommandOutput extends Readable implements LendingReadable {
   #take(chunk: Buffer): void {
     if (this.#dropping) return;
     if (!this.#pass(chunk)) this.#stream.pause();
-    if (this.#left === undefined) return;
-    this.#left -= chunk.length;
-    if (this.#source.terminal) this.#timer?.refresh();
-    if (this.#left <= 0) this.#startGrace();
+    this.#count(chunk.length);
+    if (this.#borrower?.move !== undefined && !this.#source.terminal) this.#move();
   }
 
   /** False when no more can be taken now. */
   #pass(chunk: Buffer): boolean {
     if (this.#borrower !== undefined) {
       this.#lent = true;
-      this.#borrower(chunk, this.#giveBack);
+      this.#borrower.take(chunk, this.#giveBack);
       return !this.#lent;
     }
     return this.push(this.#source.terminal ? chunk : Buffer.from(chunk));
+  }
+
+  /** Where there is more behind what was read, it need not be read. */
+  #move(): void {
+    const { fd } = this.#source;
+    for (let moves = 0; moves < MOVES_AT_ONCE; moves++) {
+      if (this.#lent || this.#dropping || this.#over) return;
+      const length = Math.min(pendingBytes(fd), this.#left ?? Infinity);
+      if (length < WORTH_MOVING) return;
+      this.#lent = true;
+      const moved = this.#borrower!.move!(
+        { length, sendTo: (socket, head, size, done) => sendFromPipe(socket, head, fd, size, done) },
+        this.#giveBack,
+      );
+      if (moved === 0) this.#lent = false;
+      else if (this.#lent) this.#stream.pause();
+      this.#count(moved);
+      if (moved === 0) return;
+    }
+    // Others have their turn.
+    this.#stream.pause();
+    setImmediate(() => {
+      if (!this.#lent) this.#stream.resume();
+    });
+  }
+
+  #count(size: number): void {
+    if (this.#left === undefined) return;
+    this.#left -= size;
+    if (this.#source.terminal) this.#timer?.refresh();
+    if (this.#left <= 0) this.#startGrace();
   }
 
   /** The time is the reader's, too: it only counts while something could be read. */

@@ -5,7 +5,7 @@ import { podServer } from '../pod-server.ts';
 import { runPod } from '../pods.ts';
 import { TRANSPORTS, type Transport } from '../streams.ts';
 import { useStreams } from '../use-streams.ts';
-import { webSocketForward } from '../web-socket-forward.ts';
+import { webSocketForward } from '../websocket-forward.ts';
 
 const GIB = 1024 ** 3;
 const FOREVER = ['sleep', '100000'];

@@ -4,7 +4,7 @@ import { podServer } from '../pod-server.ts';
 import { eventually, runPod, shell } from '../pods.ts';
 import { TRANSPORTS, type Transport } from '../streams.ts';
 import { useStreams } from '../use-streams.ts';
-import { webSocketForward } from '../web-socket-forward.ts';
+import { webSocketForward } from '../websocket-forward.ts';
 
 const SESSIONS = 1000;
 const AT_ONCE = 20;

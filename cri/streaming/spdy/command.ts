@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Fault } from '../../../ground/fault.ts';
 import { TerminalSizes, type CommandWire } from '../command-wire.ts';
+import type { CountStreams } from '../counts.ts';
 import type { CommandProtocol } from '../protocols.ts';
 import type { Timeouts } from '../timeouts.ts';
 import { SpdyConnection } from './connection.ts';
@@ -25,7 +26,7 @@ export async function spdyCommand(
   head: Buffer,
   protocol: CommandProtocol,
   wanted: WantedStreams,
-  timeouts: Timeouts,
+  { timeouts, count }: { timeouts: Timeouts; count?: CountStreams },
 ): Promise<CommandWire & { connection: SpdyConnection }> {
   const open = new Map<string, SpdyStream>();
   const sizes = new TerminalSizes();
@@ -37,6 +38,7 @@ export async function spdyCommand(
   const connection = new SpdyConnection(transport, {
     maxStreams: MAX_STREAMS,
     idleMs: timeouts.idleMs,
+    count,
     onStream(stream) {
       const type = stream.headers['streamtype'] ?? '';
       if (open.has(type) || !(types.has(type) || (type === 'resize' && protocol.version >= 3))) return false;

@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { PipeBytes } from '../../../pod/streams.ts';
+import type { CountStreams } from '../counts.ts';
 import { SpdyError, StreamReset } from './error.ts';
 import { FrameReader } from './frame-reader.ts';
 import {
@@ -33,6 +35,8 @@ export interface SpdyConnectionOptions {
   maxStreams: number;
   /** Without a byte from or to the client for so long the connection ends. */
   idleMs: number;
+  /** Is told of streams that open and end. */
+  count?: CountStreams;
   /** A stream of the client. False refuses it. */
   onStream(stream: SpdyStream): boolean;
 }
@@ -134,8 +138,7 @@ export class SpdyConnection implements StreamOwner {
   send(stream: SpdyStream, bytes: Buffer, done: (error?: Error | null) => void): void {
     if (this.closed.aborted) return done(new StreamReset('The connection is gone'));
     if (stream.destroyed) return done();
-    const room = this.#windows ? Math.min(this.#sendWindow, stream.sendWindow) : MAX_DATA_BYTES;
-    const length = Math.min(bytes.length, room, MAX_DATA_BYTES);
+    const length = Math.min(bytes.length, this.#room(stream));
     if (length <= 0 && bytes.length > 0) {
       stream.blocked = () => this.send(stream, bytes, done);
       return;
@@ -146,6 +149,22 @@ export class SpdyConnection implements StreamOwner {
     this.#idle.refresh();
     const next = length === bytes.length ? done : () => this.send(stream, bytes.subarray(length), done);
     writeAll(this.#transport, [dataHead(stream.id, 0, length), part], () => next());
+  }
+
+  move(stream: SpdyStream, pipe: PipeBytes, done: () => void): number {
+    const length = Math.min(pipe.length, this.#room(stream));
+    if (this.closed.aborted || length <= 0) return 0;
+    if (!pipe.sendTo(this.#transport, dataHead(stream.id, 0, length), length, done)) return 0;
+    this.#sendWindow -= length;
+    stream.sendWindow -= length;
+    this.#idle.refresh();
+    return length;
+  }
+
+  /** Bytes that the next data frame of a stream may have; none or less when its client has to make room first. */
+  #room(stream: SpdyStream): number {
+    if (!this.#windows) return MAX_DATA_BYTES;
+    return Math.min(this.#sendWindow, stream.sendWindow, MAX_DATA_BYTES);
   }
 
   sendFin(stream: SpdyStream): void {
@@ -167,7 +186,7 @@ export class SpdyConnection implements StreamOwner {
   }
 
   forget(stream: SpdyStream): void {
-    this.#streams.delete(stream.id);
+    if (this.#streams.delete(stream.id)) this.#options.count?.(-1);
     if (this.#full.delete(stream)) this.#pauseOrGoOn();
     if (this.#goingAway && this.#streams.size === 0) this.close();
   }
@@ -249,6 +268,7 @@ export class SpdyConnection implements StreamOwner {
     const oneWay = (flags & FLAG_ONE_WAY) !== 0;
     const stream = new SpdyStream(this, id, headers, { sendWindow: this.#initialSendWindow, oneWay });
     this.#streams.set(id, stream);
+    this.#options.count?.(1);
     // Before anything that the stream is told to send: clients drop data of a stream without a reply.
     if (!oneWay) this.#answer(controlFrame(Type.SYN_REPLY, 0, id, this.#headersOut.write({})));
     if (stream.destroyed) return;

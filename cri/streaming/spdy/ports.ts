@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { CountStreams } from '../counts.ts';
 import { servePort } from '../port-session.ts';
 import type { Streams } from '../../../pod/streams.ts';
 import type { Timeouts } from '../timeouts.ts';
@@ -26,9 +27,10 @@ export async function spdyPorts(
     streams: Streams;
     sandboxId: string;
     timeouts: Timeouts;
+    count?: CountStreams;
   },
 ): Promise<void> {
-  const { streams, sandboxId, timeouts } = options;
+  const { streams, sandboxId, timeouts, count } = options;
   const pairs = new Map<string, Pair>();
   const running = new Set<Promise<void>>();
 
@@ -54,6 +56,7 @@ export async function spdyPorts(
   const connection = new SpdyConnection(transport, {
     maxStreams: MAX_STREAMS,
     idleMs: timeouts.idleMs,
+    count,
     onStream(stream) {
       const type = stream.headers['streamtype'];
       const port = portOf(stream.headers['port']);

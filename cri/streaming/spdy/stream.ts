@@ -1,4 +1,6 @@
 import { Duplex } from 'node:stream';
+import type { PipeBytes } from '../../../pod/streams.ts';
+import type { MovingWritable } from '../pump.ts';
 import { StreamReset } from './error.ts';
 import { Reset } from './frames.ts';
 import type { Headers } from './header-block.ts';
@@ -11,6 +13,8 @@ const MAX_UNREAD_PARTS = 4096;
 /** What a stream needs of its connection. */
 export interface StreamOwner {
   send(stream: SpdyStream, bytes: Buffer, done: (error?: Error | null) => void): void;
+  /** The same with bytes that stand in a pipe; how many were sent. */
+  move(stream: SpdyStream, pipe: PipeBytes, done: () => void): number;
   sendFin(stream: SpdyStream): void;
   sendReset(id: number, status: number): void;
   /** The reader of the stream took bytes. */
@@ -26,7 +30,7 @@ export interface StreamOwner {
  *      └────FIN sent───► half closed (local) ──FIN came────► closed
  *     RST_STREAM from either side, or the end of the connection: closed at once
  */
-export class SpdyStream extends Duplex {
+export class SpdyStream extends Duplex implements MovingWritable {
   readonly id: number;
   readonly headers: Headers;
   /** Bytes that may be sent before the client's next WINDOW_UPDATE. Below zero when it knows no windows. */
@@ -104,6 +108,12 @@ export class SpdyStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#owner.send(this, chunk, done);
+  }
+
+  /** Sends what stands in a pipe, as far as nothing waits before it: see `MovingWritable`. */
+  moveFrom(pipe: PipeBytes, done: () => void): number {
+    if (!this.writable || this.writableLength > 0) return 0;
+    return this.#owner.move(this, pipe, done);
   }
 
   override _final(done: (error?: Error | null) => void): void {

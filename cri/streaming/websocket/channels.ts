@@ -1,6 +1,9 @@
 import { Readable, Writable } from 'node:stream';
+import type { PipeBytes } from '../../../pod/streams.ts';
 import type { ChannelProtocol } from '../protocols.ts';
 import { StreamReset } from '../spdy/error.ts';
+import type { CountStreams } from '../counts.ts';
+import type { MovingWritable } from '../pump.ts';
 import type { WebSocketLink } from './link.ts';
 
 /** From v5 on: 255 and the number of a channel close that channel. */
@@ -17,10 +20,14 @@ export class Channels {
   readonly #link: WebSocketLink;
   readonly #protocol: ChannelProtocol;
   readonly #readers = new Map<number, Readable>();
+  readonly #open = new Set<number>();
+  readonly #count: CountStreams;
 
-  constructor(link: WebSocketLink, protocol: ChannelProtocol) {
+  /** `count` is told of channels that open and end. */
+  constructor(link: WebSocketLink, protocol: ChannelProtocol, count: CountStreams = () => {}) {
     this.#link = link;
     this.#protocol = protocol;
+    this.#count = count;
     link.closed.addEventListener('abort', () => this.#over(), { once: true });
   }
 
@@ -40,25 +47,24 @@ export class Channels {
     reader.on('error', () => {});
     reader.once('close', () => this.#goOn());
     this.#readers.set(channel, reader);
+    this.#opens(channel);
     return reader;
   }
 
   /** What goes to the client on a channel. No message tells of its end. */
-  writer(channel: number): Writable {
-    const { base64 } = this.#protocol;
-    const prefix = Buffer.from([base64 ? ZERO + channel : channel]);
-    const writer = new Writable({
-      highWaterMark: 64 * 1024,
-      write: (chunk: Buffer, _encoding, done) => {
-        const payload = base64 ? Buffer.from(chunk.toString('base64'), 'latin1') : chunk;
-        this.#link.send(prefix, [payload], done, base64);
-      },
-    });
+  writer(channel: number): ChannelWriter {
+    this.#opens(channel);
+    const writer = new ChannelWriter(this.#link, channel, this.#protocol.base64);
     writer.on('error', () => {});
     this.#link.closed.addEventListener('abort', () => writer.destroy(new StreamReset('The client left')), {
       once: true,
     });
     return writer;
+  }
+
+  #opens(channel: number): void {
+    if (!this.#open.has(channel)) this.#count(1);
+    this.#open.add(channel);
   }
 
   /** Nothing more comes on a channel. */
@@ -88,5 +94,31 @@ export class Channels {
   #over(): void {
     for (const reader of this.#readers.values()) reader.destroy(new StreamReset('The client left'));
     this.#readers.clear();
+    this.#count(-this.#open.size);
+    this.#open.clear();
+  }
+}
+
+/** One channel to the client. */
+class ChannelWriter extends Writable implements MovingWritable {
+  readonly #link: WebSocketLink;
+  readonly #prefix: Uint8Array;
+  readonly #base64: boolean;
+
+  constructor(link: WebSocketLink, channel: number, base64: boolean) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#link = link;
+    this.#prefix = Buffer.from([base64 ? ZERO + channel : channel]);
+    this.#base64 = base64;
+  }
+
+  moveFrom(pipe: PipeBytes, done: () => void): number {
+    if (this.#base64 || !this.writable || this.writableLength > 0) return 0;
+    return this.#link.move(this.#prefix, pipe, done);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    const payload = this.#base64 ? Buffer.from(chunk.toString('base64'), 'latin1') : chunk;
+    this.#link.send(this.#prefix, [payload], done, this.#base64);
   }
 }

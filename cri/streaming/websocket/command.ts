@@ -1,5 +1,6 @@
 import { finished } from 'node:stream/promises';
 import { TerminalSizes, type CommandWire } from '../command-wire.ts';
+import type { CountStreams } from '../counts.ts';
 import type { ChannelProtocol } from '../protocols.ts';
 import type { WantedStreams } from '../spdy/command.ts';
 import { Channels } from './channels.ts';
@@ -18,8 +19,9 @@ export function webSocketCommand(
   link: WebSocketLink,
   protocol: ChannelProtocol,
   wanted: WantedStreams,
+  count?: CountStreams,
 ): CommandWire {
-  const channels = new Channels(link, protocol);
+  const channels = new Channels(link, protocol, count);
   const sizes = new TerminalSizes();
   const error = channels.writer(ERROR);
   const stdout = wanted.stdout ? channels.writer(STDOUT) : undefined;

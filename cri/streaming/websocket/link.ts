@@ -1,9 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import type { PipeBytes } from '../../../pod/streams.ts';
 import { StreamReset } from '../spdy/error.ts';
-import { BINARY, TEXT, writeMessage } from './frame.ts';
+import { BINARY, messageHead, TEXT, writeMessage } from './frame.ts';
 
 const PROBE_MS = 5_000;
+/** Of one message: browsers and proxies hold it whole. */
+const MAX_MOVED_BYTES = 128 * 1024;
 const GOING_AWAY = 1001;
 const NORMAL = 1000;
 
@@ -57,6 +60,15 @@ export class WebSocketLink {
       return done(new StreamReset('The client left'));
     this.#idle.refresh();
     writeMessage(this.#socket, text ? TEXT : BINARY, prefix, payload, () => done());
+  }
+
+  /** Writes a message of bytes that stand in a pipe; how many. */
+  move(prefix: Uint8Array, pipe: PipeBytes, done: () => void): number {
+    if (this.closed.aborted || this.#ws.readyState !== this.#ws.OPEN) return 0;
+    const length = Math.min(pipe.length, MAX_MOVED_BYTES);
+    if (!pipe.sendTo(this.#socket, messageHead(BINARY, prefix, length), length, done)) return 0;
+    this.#idle.refresh();
+    return length;
   }
 
   /**

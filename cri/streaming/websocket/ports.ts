@@ -1,4 +1,5 @@
 import type { Streams } from '../../../pod/streams.ts';
+import type { CountStreams } from '../counts.ts';
 import { servePort } from '../port-session.ts';
 import type { ChannelProtocol } from '../protocols.ts';
 import { Channels } from './channels.ts';
@@ -13,9 +14,9 @@ export async function webSocketPorts(
   link: WebSocketLink,
   protocol: ChannelProtocol,
   ports: number[],
-  options: { streams: Streams; sandboxId: string },
+  options: { streams: Streams; sandboxId: string; count?: CountStreams },
 ): Promise<void> {
-  const channels = new Channels(link, protocol);
+  const channels = new Channels(link, protocol, options.count);
   const pairs = ports.map((port, index) => {
     const number = Buffer.from([port & 0xff, port >> 8]);
     const output = channels.writer(2 * index);

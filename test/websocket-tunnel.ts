@@ -1,12 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { WebSocket } from 'ws';
 import { SpdyClient } from './spdy-client.ts';
-
-/*
- * Clients over WebSocket, for tests.
- */
 
 /**
  * SPDY in the messages of a WebSocket, as kubectl forwards ports. With framing of its own: the ws package takes no
@@ -87,70 +82,5 @@ class Frames extends Duplex {
       if ((input[0]! & 0x0f) === 8) this.push(null);
       else if (!this.push(input.subarray(size, size + length))) this.#socket.pause();
     }
-  }
-}
-
-/** A command over WebSocket with its channels, as kubectl or a browser. */
-export class WebSocketCommand {
-  readonly socket: WebSocket;
-  /** What came on each channel. */
-  readonly output: Buffer[][] = [[], [], [], []];
-  /** The number of bytes in `output`. */
-  bytes = 0;
-  /** Settles with the close code. */
-  readonly closed: Promise<number>;
-  readonly #base64: boolean;
-  keep = true;
-
-  private constructor(socket: WebSocket) {
-    this.socket = socket;
-    this.#base64 = socket.protocol.includes('base64');
-    this.closed = new Promise((resolve) => socket.once('close', resolve));
-    socket.on('error', () => {});
-    socket.on('message', (data: Buffer) => {
-      const channel = this.#base64 ? Number(String.fromCharCode(data[0]!)) : data[0]!;
-      const payload = this.#base64 ? Buffer.from(data.toString('latin1', 1), 'base64') : data.subarray(1);
-      this.bytes += payload.length;
-      if (this.keep || channel === 3) this.output[channel]!.push(payload);
-    });
-  }
-
-  /** Connects to the URL of an Exec or Attach answer. */
-  static connect(url: string, protocols: string[], options: object = {}): Promise<WebSocketCommand> {
-    const socket = new WebSocket(url, protocols, options);
-    return new Promise((resolve, reject) => {
-      // Here, and not when it is open: messages may come with the answer to the handshake.
-      socket.once('upgrade', (response) => {
-        Object.defineProperty(socket, 'protocol', {
-          value: response.headers['sec-websocket-protocol'] ?? '',
-          configurable: true,
-          writable: true,
-        });
-        const command = new WebSocketCommand(socket);
-        socket.once('open', () => resolve(command));
-      });
-      socket.once('error', reject);
-    });
-  }
-
-  /** Sends a message on a channel. Resolves when it is out. */
-  send(channel: number, data: Uint8Array | string): Promise<void> {
-    const bytes = Buffer.from(data);
-    const message = this.#base64
-      ? `${channel}${bytes.toString('base64')}`
-      : Buffer.concat([Buffer.from([channel]), bytes]);
-    return new Promise((resolve, reject) =>
-      this.socket.send(message, (error) => (error instanceof Error ? reject(error) : resolve())),
-    );
-  }
-
-  /** v5: closes a channel. */
-  closeChannel(channel: number): Promise<void> {
-    return this.send(255, Buffer.from([channel]));
-  }
-
-  /** All of a channel as a text. */
-  text(channel: number): string {
-    return Buffer.concat(this.output[channel]!).toString();
   }
 }
