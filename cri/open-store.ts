@@ -33,6 +33,7 @@ export function openImageRoom(config: Config, parts: ImageRoomParts): Promise<Im
       pinned: image.pinned,
       verifierDir: image.verifier_dir,
       verifierTimeoutMs: image.verifier_timeout_seconds * 1000,
+      writableLayerLimit: image.writable_layer_limit,
     },
   });
 }

@@ -64,6 +64,7 @@ export class Installer {
     }
     const chains = chainIds(diffIds);
     using _pinned = this.#layers.pin(chains);
+    this.#layers.forgetLost(chains);
     const counters = new PullCounters(image.layers, progress);
     stage('fetch');
     const room = await this.#checkRoom(image, chains, signal);
@@ -170,6 +171,8 @@ interface Room {
 /** Says what was needed, when the disk was too small for it. */
 function withRoom(error: unknown, { needed, free }: Room): unknown {
   if (!(error instanceof Fault) || !/\b(ENOSPC|EDQUOT)\b/.test(error.message)) return error;
+  // It knows better: bytes are not what was missing.
+  if (error.hint !== undefined) return error;
   const hint = `the image's missing layers have ${needed} bytes compressed, ${free} were free; remove images or containers`;
   return new Fault('exhausted', error.what, { subject: error.subject, hint, cause: error.cause });
 }

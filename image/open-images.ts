@@ -46,6 +46,8 @@ export interface ImagesConfig {
   verifierDir: string;
   /** For each of them. */
   verifierTimeoutMs: number;
+  /** Bytes that the writable layer of a container may take; 0 or absent: as much as it likes. */
+  writableLayerLimit?: number;
   /** Names of images that are never removed; `*` at the end means all that begin so. */
   pinned?: string[];
   /** Waits and tries of transfers, where the defaults do not fit. */
@@ -174,7 +176,9 @@ class Store implements Images {
       table: records.table<SnapshotRecord>('snapshots'),
       sweep: parts.inspectOnly !== true,
       removed: () => this.#collectSoon(),
+      limit: config.writableLayerLimit,
     });
+    if (parts.inspectOnly !== true) this.#tellQuota(config.writableLayerLimit ?? 0);
     this.#saver = new ArchiveSaver(layers);
     this.#check = new StoreCheck({ root, layers, catalog, snapshots: this.#snapshots, trash, log });
     if (parts.inspectOnly !== true) this.#begin();
@@ -185,6 +189,14 @@ class Store implements Images {
     const incomplete = this.#check.forgetIncomplete(true);
     this.#collectIn(incomplete.length > 0 ? KEEP_FAILED_MS : FIRST_COLLECTION_MS);
     if (this.#mark.nodeWentDown) void this.#checkAfterCrash();
+  }
+
+  #tellQuota(limit: number): void {
+    const { accounting, enforcing, hint } = this.#snapshots.quotaSupport;
+    const facts = { root: this.#root, accounting, enforcing, limit };
+    if (limit > 0 && !enforcing)
+      this.#log.error({ ...facts, hint }, 'writable layers cannot be limited here: no container can be made');
+    else this.#log.info(facts, 'project quotas of the image store');
   }
 
   async #checkAfterCrash(): Promise<void> {

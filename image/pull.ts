@@ -160,6 +160,7 @@ export class Puller {
   /** The image, when the registry's answer is one that is here already. */
   #addName(reference: Reference, target: string): StoredImage | undefined {
     const image = this.#catalog.byTarget(target);
+    this.#layers.forgetLost(image?.layers ?? []);
     if (image === undefined || !image.layers.every((layer) => this.#layers.get(layer))) return undefined;
     return this.#catalog.add(image, tagsOf(reference), [`${repositoryName(reference)}@${target}`]);
   }

@@ -10,6 +10,8 @@ import { mountOverlay, umount, type OverlayOptions } from '../native/mount.ts';
 import { UsageMeter } from './usage-meter.ts';
 import { sleep, waitOrAbort } from '../ground/wait.ts';
 import type { FilesystemUsage, Snapshotter } from './images.ts';
+import type { TreeUsage } from './disk-usage.ts';
+import { ProjectQuotas, type QuotaKernel, type QuotaSupport } from './project-quotas.ts';
 import type { LayerStore } from './layers/layer-store.ts';
 import type { Trash } from './trash.ts';
 
@@ -18,6 +20,8 @@ export interface SnapshotRecord {
   layers: string[];
   /** It only shows its layers. */
   view?: boolean;
+  /** Its files' project, where the file system counts what projects take. */
+  project?: number;
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
@@ -30,6 +34,9 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
  * against 0.3 beside a neighbour with 50 MB to write, seconds beside a busy one). What a container wrote is not kept across power loss anyway: after a
  * reboot its containers are over, and their directories are only removed. The kernel's mark against a second mount
  * after a crash is taken away before each mount, because a crash of the daemon alone loses nothing.
+ *
+ * Where the file system has project quotas, each snapshot is a project: the kernel counts what `fs`, `work` and the
+ * volumes take, and bounds it.
  */
 export class OverlaySnapshots implements Snapshotter {
   /** Above snapshots and layers. */
@@ -43,6 +50,7 @@ export class OverlaySnapshots implements Snapshotter {
   readonly #trash: Trash;
   readonly #removed: () => void;
   readonly #meter = new UsageMeter();
+  readonly #quotas: ProjectQuotas;
 
   constructor(options: {
     root: string;
@@ -54,6 +62,9 @@ export class OverlaySnapshots implements Snapshotter {
     sweep?: boolean;
     /** Called when a snapshot no longer needs its layers. */
     removed: () => void;
+    /** Bytes that each may take; 0 or absent: as much as it likes. */
+    limit?: number | undefined;
+    quotaKernel?: QuotaKernel | undefined;
   }) {
     this.#root = options.root;
     this.#directory = join(options.root, 'snapshots');
@@ -63,6 +74,7 @@ export class OverlaySnapshots implements Snapshotter {
     this.#trash = options.trash;
     this.#removed = options.removed;
     for (const path of [this.#directory, this.#empty]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    this.#quotas = new ProjectQuotas(options.root, options.limit ?? 0, options.quotaKernel);
     for (const { id, value } of this.#table.all()) this.#records.set(id, value);
     if (options.sweep !== false) this.#sweep();
   }
@@ -76,12 +88,14 @@ export class OverlaySnapshots implements Snapshotter {
   }
 
   volume(id: string, name: string): string {
-    if (!this.#records.has(id)) throw new Fault('not-found', `The snapshot ${id} is not there`);
+    const record = this.#records.get(id);
+    if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
     if (!ID.test(name)) throw new Fault('invalid', `${JSON.stringify(name)} is no name of a volume`);
     const directory = join(this.#directory, id, 'volumes', name);
     mkdirSync(join(this.#directory, id, 'volumes'), { recursive: true, mode: 0o711 });
     mkdirSync(directory);
     chmodSync(directory, 0o755);
+    if (record.project !== undefined) this.#quotas.give(record.project, directory);
     return directory;
   }
 
@@ -99,28 +113,36 @@ export class OverlaySnapshots implements Snapshotter {
     return join(this.#directory, id, 'fs');
   }
 
-  #prepare(id: string, record: SnapshotRecord, owners?: IdMappings): void {
-    const { layers, view } = record;
+  #prepare(id: string, wanted: SnapshotRecord, owners?: IdMappings): void {
+    const { layers, view } = wanted;
     if (!ID.test(id)) throw new Fault('invalid', `${JSON.stringify(id)} is no id of a snapshot`);
     if (this.#records.has(id)) throw new Fault('exists', `The snapshot ${id} is already there`);
     for (const layer of layers) this.#layers.directory(layer);
+    const project = view === true ? undefined : this.#quotas.choose(this.#projects());
+    const record = project === undefined ? wanted : { ...wanted, project };
     this.#table.put(id, record);
     this.#records.set(id, record);
     try {
       if (view === true) mkdirSync(join(this.#directory, id), { mode: 0o700 });
-      else this.#makeDirectories(id, layers, owners);
+      else this.#makeDirectories(id, record, owners);
     } catch (error) {
       this.remove(id);
       throw error;
     }
   }
 
-  #makeDirectories(id: string, layers: string[], owners: IdMappings | undefined): void {
+  #projects(): Set<number> {
+    return new Set([...this.#records.values()].flatMap(({ project }) => project ?? []));
+  }
+
+  #makeDirectories(id: string, { layers, project }: SnapshotRecord, owners: IdMappings | undefined): void {
     const place = join(this.#directory, id);
     mkdirSync(place, { mode: 0o700 });
     const upper = join(place, 'fs');
     mkdirSync(upper, { mode: 0o755 });
-    mkdirSync(join(place, 'work'), { mode: 0o700 });
+    const work = join(place, 'work');
+    mkdirSync(work, { mode: 0o700 });
+    if (project !== undefined) this.#quotas.open(project, [upper, work]);
     // The root directory that the container sees is this one: it takes its attributes from the image.
     const root = layers.toReversed().flatMap((layer) => this.#layers.get(layer)?.root ?? [])[0];
     const { uid, gid, mode } = root ?? { uid: 0, gid: 0, mode: 0o755 };
@@ -178,25 +200,46 @@ export class OverlaySnapshots implements Snapshotter {
   }
 
   async usage(id: string, signal?: AbortSignal): Promise<FilesystemUsage> {
-    if (!this.#records.has(id)) throw new Fault('not-found', `The snapshot ${id} is not there`);
+    const record = this.#records.get(id);
+    if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
     const upper = join(this.#directory, id, 'fs');
-    const { bytes, inodes } = await waitOrAbort(this.#meter.usage(upper), signal);
+    const { bytes, inodes } = this.#counted(record) ?? (await waitOrAbort(this.#meter.usage(upper), signal));
     return { mountpoint: upper, usedBytes: bytes, inodesUsed: inodes };
   }
 
   /** What all writable directories hold together, as far as it is known within `ms` milliseconds. */
   async total(ms: number): Promise<{ bytes: number; inodes: number }> {
-    const writable = [...this.#records].flatMap(([id, { view }]) => (view === true ? [] : [id]));
+    const sum = { bytes: 0, inodes: 0 };
+    const writable: string[] = [];
+    for (const [id, record] of this.#records) {
+      const usage = this.#counted(record);
+      sum.bytes += usage?.bytes ?? 0;
+      sum.inodes += usage?.inodes ?? 0;
+      if (usage === undefined && record.view !== true) writable.push(id);
+    }
     const over = new AbortController();
     const known = Promise.allSettled(writable.map((id) => this.usage(id, over.signal)));
     // Aborted: all is known in time.
     await Promise.race([known, sleep(ms, over.signal).catch(() => {})]);
     over.abort();
-    return this.#meter.total();
+    const { bytes, inodes } = this.#meter.total();
+    return { bytes: sum.bytes + bytes, inodes: sum.inodes + inodes };
+  }
+
+  /** What the file system has counted; undefined where it does not. */
+  #counted({ project }: SnapshotRecord): TreeUsage | undefined {
+    return project === undefined ? undefined : this.#quotas.usage(project);
+  }
+
+  /** What the file system can do about the size of writable layers. */
+  get quotaSupport(): QuotaSupport {
+    return this.#quotas.support;
   }
 
   remove(id: string): void {
-    if (!this.#records.has(id)) return;
+    const record = this.#records.get(id);
+    if (record === undefined) return;
+    if (record.project !== undefined) this.#quotas.close(record.project);
     this.#meter.forget(join(this.#directory, id, 'fs'));
     this.#trash.take(join(this.#directory, id));
     this.#table.delete(id);

@@ -29,9 +29,13 @@ export class ErrnoError extends Error {
   }
 }
 
-/** Whether what was thrown is a kernel error with one of these names: an ErrnoError or an error of Node's own fs. */
+/**
+ * Whether what was thrown is a kernel error with one of these names: an ErrnoError or an error of Node's own fs. That
+ * one calls a number UNKNOWN that it has no name for, such as EDQUOT, and holds it with a minus.
+ */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
-  return (
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
-  );
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  const unnamed = error.code === 'UNKNOWN' && 'errno' in error && typeof error.errno === 'number';
+  const code = unnamed ? NAMES.get(-(error.errno as number)) : error.code;
+  return typeof code === 'string' && codes.includes(code);
 }

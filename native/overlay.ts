@@ -99,8 +99,29 @@ function mountLayers(overlay: OverlayOptions): void {
   else if (!mountByLayers(overlay)) mountByData(overlay);
 }
 
+let checksParameters: boolean | undefined;
+
+/**
+ * Whether overlayfs looks at each parameter when it comes (Linux 6.5). Before that, any word is taken, and the mount
+ * fails at the end without a reason: such a kernel does not know `lowerdir+` either.
+ */
+function overlayChecksParameters(): boolean {
+  if (checksParameters === undefined) {
+    using context = new FsContext('overlay', 'mount overlay');
+    try {
+      context.set('berth-asks-who-checks', '');
+      checksParameters = false;
+    } catch (error) {
+      if (!isErrno(error, 'EINVAL')) throw error;
+      checksParameters = true;
+    }
+  }
+  return checksParameters;
+}
+
 /** False: this kernel does not know `lowerdir+`. */
 function mountByLayers(overlay: OverlayOptions): boolean {
+  if (!overlayChecksParameters()) return false;
   const { target, upper, work, lower } = overlay;
   using held = new DisposableStack();
   const context = held.use(new FsContext('overlay', `mount overlay on ${target}`));

@@ -46,13 +46,17 @@ export function checkText({ live, pods, store }: CheckReport): string {
     ]),
   ];
   const unread = store.unverifiable === 0 ? '' : `, ${store.unverifiable} cannot be compared with anything`;
+  const lost = store.findings.some(({ kind, repaired }) => kind === 'image' && repaired);
+  const next = lost ? 'Pull the images again that are no longer listed, or load their archives.\n' : '';
   const head = `${live ? 'The running daemon looked.' : 'No daemon runs.'} ${store.verified} layers are whole${unread}.\n`;
-  return head + (rows.length === 0 ? 'Nothing is wrong.\n' : table(['WHAT', 'ID', 'PROBLEM', ''], rows));
+  return (
+    head + (rows.length === 0 ? 'Nothing is wrong.\n' : table(['WHAT', 'ID', 'PROBLEM', ''], rows)) + next
+  );
 }
 
 function hintFor({ pods, store }: CheckReport): string {
   if (store.findings.some(({ repaired }) => !repaired))
-    return 'berth check --repair sets damaged layers aside';
+    return 'berth check --repair sets damaged layers aside and forgets their images, so that the next pull makes them anew';
   if (pods.some(({ kind }) => kind !== 'debt'))
     return 'the next start of the daemon brings records and kernel together';
   return 'debts are tried again by the daemon';

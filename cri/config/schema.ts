@@ -112,6 +112,12 @@ const SCHEMA = {
       { wrong: sound.imagePatterns },
     ),
     max_image_gib: count(100, 1, 100_000, 'an image that unpacks to more is refused'),
+    writable_layer_limit: count(
+      0,
+      0,
+      2 ** 50,
+      'bytes that a container made from now on may write into its root file system and the volumes of its image; needs ext4 or xfs with project quotas; 0: no limit',
+    ),
     verifier_dir: text(
       '',
       'programs that are asked whether an image may be pulled, as containerd calls its image verifiers; all have to agree; empty: every image may',

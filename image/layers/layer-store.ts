@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import type { Log } from '../../ground/log.ts';
@@ -15,6 +15,9 @@ import { recipeFile, type Unpacked } from './protocol.ts';
 import type { LayerOnDisk } from './rebuild.ts';
 import type { RecipeFacts } from './recipe.ts';
 import type { UnpackPool } from './unpack-pool.ts';
+
+/** So many may have come back between the failure and the question. */
+const FEW_INODES = 16;
 
 /** A layer that is unpacked, as the record store keeps it under its chain id. */
 export interface LayerRecord {
@@ -150,6 +153,15 @@ export class LayerStore {
     return gone.map(([chain]) => chain);
   }
 
+  /** Forgets those of `chains` whose directories are gone: who counts on them next makes them anew. */
+  forgetLost(chains: readonly string[]): void {
+    for (const chain of chains) {
+      if (!this.#records.has(chain) || existsSync(this.directory(chain))) continue;
+      this.#log.warn({ layer: chain }, 'the directory of a layer is missing; the layer is forgotten');
+      this.quarantine(chain);
+    }
+  }
+
   /** What it takes to read the layer again; undefined when it has no recipe. Throws Fault('not-found'). */
   onDisk(chainId: string): LayerOnDisk | undefined {
     const directory = this.directory(chainId);
@@ -252,10 +264,25 @@ export class LayerStore {
       });
       return staged;
     } catch (error) {
+      // Before what was written goes away again.
+      const fault = this.#withRoom(error);
       this.#discard(directory);
-      if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
-      throw new Fault('exhausted', 'There is no room for a layer', { cause: error });
+      throw fault;
     }
+  }
+
+  /** Says what there was no room for, when that is why it failed. */
+  #withRoom(error: unknown): unknown {
+    const full = isErrno(error, 'ENOSPC', 'EDQUOT');
+    if (!full && !(error instanceof Fault && /\bENOSPC\b/.test(error.message))) return error;
+    const { totalInodes, freeInodes } = statfs(this.#layers);
+    if (totalInodes > 0 && freeInodes < FEW_INODES) {
+      return new Fault('exhausted', 'There are no inodes left for the files of a layer', {
+        hint: `the file system has ${totalInodes} inodes for all of its files; remove images or containers, or make it anew with more`,
+        cause: error,
+      });
+    }
+    return full ? new Fault('exhausted', 'There is no room for a layer', { cause: error }) : error;
   }
 
   async #unpack(

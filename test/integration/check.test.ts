@@ -58,14 +58,8 @@ describe('berth check', () => {
     await node.stop();
     writeFileSync(join(details.layers[0]!.directory, 'etc/passwd'), 'root::0:0::/:/bin/sh\n');
     assert.match(await complaints(), /layer .*etc\/passwd.* has 21 bytes instead of/);
-    const { store } = await check('--repair');
-    assert.deepEqual(
-      store.findings.map(({ kind, repaired }) => [kind, repaired]),
-      [
-        ['layer', true],
-        ['image', true],
-      ],
-    );
+    const said = await node.berth('check', '--repair');
+    assert.match(said, /layer .* repaired\n.*image .* repaired\nPull the images again/s);
     await node.start();
     assert.deepEqual((await node.client.call('ListImages', {})).images, []);
     const { imageRef } = await node.client.call('PullImage', { image: { image: BUSYBOX } });

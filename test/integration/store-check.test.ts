@@ -94,6 +94,19 @@ describeInOwnNamespaces('the image store looked through', import.meta.url, () =>
     });
   }
 
+  it('gets a layer back whose directory is gone by a pull alone, also one of another image', async () => {
+    const one = await pull('one:1');
+    fs.rmSync(directoryOf(one, 0), { recursive: true });
+    await pull('two:1');
+    assert.deepEqual((await check()).findings, []);
+    fs.rmSync(directoryOf(one, 1), { recursive: true });
+    assert.equal((await pull('one:1')).id, one.id);
+    assert.deepEqual(await check(), { verified: 3, unverifiable: 0, findings: [] });
+    store.mounted(one.layers, (target) =>
+      assert.equal(fs.readFileSync(join(target, 'one-link'), 'utf8'), 'one'.repeat(500)),
+    );
+  });
+
   it('loses every image of a shared layer that is damaged', async () => {
     const one = await pull('one:1');
     const two = await pull('two:1');

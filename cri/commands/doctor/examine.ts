@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { dirname } from 'node:path';
 import { messageOf } from '../../../ground/fault.ts';
+import { quotaSupport } from '../../../image/project-quotas.ts';
 import { ExitWatcher } from '../../../native/exits.ts';
 import { run } from '../../../native/run.ts';
 import { findExecutable } from '../../../native/spawn.ts';
@@ -24,6 +26,7 @@ export async function examine(config: Config): Promise<Finding[]> {
       finding(root, 'bad', 'runs as root', root ? '' : 'namespaces, mounts and cgroups need it'),
       kernel(),
       ...kernelParts(),
+      projectQuotas(config),
       ...(await Promise.all(PROGRAMS.map((program) => examineProgram(program, config, exits)))),
       await packetFilter(config, exits),
     ];
@@ -84,6 +87,21 @@ async function packetFilter(config: Config, exits: ExitWatcher): Promise<Finding
   } catch (error) {
     return finding(false, 'note', what, messageOf(error));
   }
+}
+
+/** Only a limit that is configured makes them a need. */
+function projectQuotas({ root, image }: Config): Finding {
+  let place = root;
+  while (!existsSync(place)) place = dirname(place);
+  const { accounting, enforcing, hint } = quotaSupport(place);
+  const limit = image.writable_layer_limit;
+  const without = `image.writable_layer_limit is ${limit}: no container can be made`;
+  const detail = [
+    place,
+    enforcing ? 'counted and limited' : accounting ? 'counted, not limited' : 'none',
+    ...(enforcing ? [] : [limit > 0 ? without : 'writable layers cannot be limited', hint]),
+  ].join('; ');
+  return finding(enforcing, limit > 0 ? 'bad' : 'note', 'project quotas', detail);
 }
 
 async function examineProgram(
