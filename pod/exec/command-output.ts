@@ -119,26 +119,35 @@ export class CommandOutput extends Readable implements LendingReadable {
 
   /** Where there is more behind what was read, it need not be read. */
   #move(): void {
-    const { fd } = this.#source;
     for (let moves = 0; moves < MOVES_AT_ONCE; moves++) {
-      if (this.#lent || this.#dropping || this.#over) return;
-      const length = Math.min(pendingBytes(fd), this.#left ?? Infinity);
-      if (length < WORTH_MOVING) return;
-      this.#lent = true;
-      const moved = this.#borrower!.move!(
-        { length, sendTo: (socket, head, size, done) => sendFromPipe(socket, head, fd, size, done) },
-        this.#giveBack,
-      );
-      if (moved === 0) this.#lent = false;
-      else if (this.#lent) this.#stream.pause();
-      this.#count(moved);
-      if (moved === 0) return;
+      if (this.#lent || this.#dropping || this.#over || !this.#moveOnce()) return;
     }
     // Others have their turn.
     this.#stream.pause();
     setImmediate(() => {
-      if (!this.#lent) this.#stream.resume();
+      if (this.#lent || this.#dropping || this.#over) return;
+      this.#stream.resume();
+      this.#move();
     });
+  }
+
+  #moveOnce(): boolean {
+    const { fd } = this.#source;
+    const length = Math.min(pendingBytes(fd), this.#left ?? Infinity);
+    if (length < WORTH_MOVING) return false;
+    this.#lent = true;
+    const moved = this.#borrower!.move!(
+      {
+        length,
+        sendTo: (socket, head, size, done) =>
+          sendFromPipe(socket, head, fd, size, done, length - size >= size),
+      },
+      this.#giveBack,
+    );
+    if (moved === 0) this.#lent = false;
+    else if (this.#lent) this.#stream.pause();
+    this.#count(moved);
+    return moved > 0;
   }
 
   #count(size: number): void {

@@ -34,6 +34,7 @@ export class CommandPipes implements CommandStreams {
     const [err, theirErr] = output();
     const [theirIn, input] = request.stdin ? pipe2() : [memfd('stdin'), undefined];
     own(theirIn);
+    if (input !== undefined) growPipe(input, PIPE_BYTES);
     undo.move();
     this.theirs = [theirIn, theirOut, theirErr];
     this.#theirs = theirs;

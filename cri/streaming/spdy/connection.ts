@@ -19,7 +19,8 @@ import { writeAll } from '../write-all.ts';
 import { MAX_UNREAD_BYTES, SpdyStream, type StreamOwner } from './stream.ts';
 
 const FLAG_ONE_WAY = 2;
-const MAX_DATA_BYTES = 128 * 1024;
+/** Of one frame to the client, which may hold it whole. */
+const MAX_DATA_BYTES = 512 * 1024;
 /** Answers that a client makes us send and does not read. */
 const MAX_UNREAD_ANSWERS = 256 * 1024;
 /** While we do not read we do not see the client leave, but for what it answers to our bytes. */

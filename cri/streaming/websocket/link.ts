@@ -6,7 +6,7 @@ import { BINARY, messageHead, TEXT, writeMessage } from './frame.ts';
 
 const PROBE_MS = 5_000;
 /** Of one message: browsers and proxies hold it whole. */
-const MAX_MOVED_BYTES = 128 * 1024;
+const MAX_MOVED_BYTES = 512 * 1024;
 const GOING_AWAY = 1001;
 const NORMAL = 1000;
 
