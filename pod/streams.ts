@@ -11,9 +11,10 @@ export interface PipeBytes {
   readonly length: number;
   /**
    * Sends `head` and behind it the first `length` of them. `done` when the socket can be written to again. False when
-   * that cannot be done with this socket, or not now: nothing was sent.
+   * that cannot be done with this socket, or not now: nothing was sent. `more`: the rest will be sent at once, so that no
+   * small packet has to end this.
    */
-  sendTo(socket: Duplex, head: Uint8Array, length: number, done: () => void): boolean;
+  sendTo(socket: Duplex, head: Uint8Array, length: number, done: () => void, more: boolean): boolean;
 }
 
 /** Takes what a stream lends. */

@@ -69,6 +69,24 @@ describe('the benchmark', () => {
     assert.match(renderVerdicts(verdicts(RESULTS)), /RunPodSandbox .* 0\.100 +≤ 0\.06 +missed$/m);
   });
 
+  it('holds streams against the runtime and its pipe, and shows the CPU time', () => {
+    const times = (seconds: number, cpu: number): { wall: Quantiles; cpu: number } => ({
+      wall: { p50: seconds, p90: seconds, samples: 1 },
+      cpu,
+    });
+    const both = { spdy: times(0.3, 0.5), websocket: times(0.5, 0.6), pipe: times(0.2, 0) };
+    const { date, machine, pods } = RESULTS;
+    const results = { date, machine, pods, streaming: { mebibytes: 256, output: both, input: both } };
+    assert.deepEqual(
+      verdicts(results).map(({ what, ok }) => [what, ok]),
+      [
+        ['256 MiB of output, spdy', true],
+        ['256 MiB of output, websocket', false],
+      ],
+    );
+    assert.match(renderResults(results), /^output, spdy +0\.30 +0\.20 +0\.667 +0\.50$/m);
+  });
+
   it('reads its command line', () => {
     const options = readOptions(['--only', 'pull,memory', '--pods', '5', '--quick'], '/tmp');
     assert.deepEqual([...options!.parts], ['pull', 'memory']);

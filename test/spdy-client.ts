@@ -74,6 +74,8 @@ export class SpdyClient {
   readonly #streams = new Map<number, SpdyClientStream>();
   readonly #pings = new Map<number, () => void>();
   #input: Buffer = Buffer.alloc(0);
+  /** The data frame whose rest is still to come. */
+  #data: { id: number; flags: number; left: number } | undefined;
   #nextStream = 1;
   #nextPing = 1;
   #sendWindow = INITIAL_WINDOW;
@@ -167,15 +169,15 @@ export class SpdyClient {
 
   /** Sends DATA as soon as the header blocks before it are out and, with windows, there is room. */
   data(stream: SpdyClientStream, chunk: Buffer, fin: boolean, done: () => void): void {
-    void this.#order.then(() => this.#data(stream, chunk, fin, done));
+    void this.#order.then(() => this.#send(stream, chunk, fin, done));
   }
 
-  #data(stream: SpdyClientStream, chunk: Buffer, fin: boolean, done: () => void): void {
+  #send(stream: SpdyClientStream, chunk: Buffer, fin: boolean, done: () => void): void {
     const room = this.#windows
       ? Math.min(chunk.length, this.#sendWindow, stream.sendWindow, 32_768)
       : Math.min(chunk.length, 32_768);
     if (room <= 0 && chunk.length > 0) {
-      stream.blocked = () => this.#data(stream, chunk, fin, done);
+      stream.blocked = () => this.#send(stream, chunk, fin, done);
       return;
     }
     const last = room === chunk.length;
@@ -186,7 +188,7 @@ export class SpdyClient {
     this.#sendWindow -= room;
     stream.sendWindow -= room;
     const free = this.raw(Buffer.concat([head, chunk.subarray(0, room)]));
-    const next = (): void => (last ? done() : this.#data(stream, chunk.subarray(room), fin, done));
+    const next = (): void => (last ? done() : this.#send(stream, chunk.subarray(room), fin, done));
     if (free || !this.#socket.writable) setImmediate(next);
     else this.#socket.once('drain', next);
   }
@@ -270,7 +272,18 @@ export class SpdyClient {
 
   #take(chunk: Buffer): void {
     this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk]);
-    while (this.#input.length >= 8) {
+    for (;;) {
+      if (this.#data !== undefined) {
+        if (this.#input.length === 0) return;
+        this.#dataPart();
+        continue;
+      }
+      if (this.#input.length < 8) return;
+      const word = this.#input.readUInt32BE(0);
+      if (word < 0x8000_0000) {
+        this.#dataHead(word);
+        continue;
+      }
       const length = this.#input.readUInt32BE(4) & 0xff_ffff;
       if (this.#input.length < 8 + length) return;
       const frame = this.#input.subarray(0, 8 + length);
@@ -283,7 +296,6 @@ export class SpdyClient {
     const flags = frame[4]!;
     const payload = frame.subarray(8);
     const word = frame.readUInt32BE(0);
-    if (word < 0x8000_0000) return this.#dataFrame(word, flags, payload);
     if (word >>> 16 !== 0x8003) throw new Error(`Frame of version ${(word >>> 16) & 0x7fff}`);
     const type = word & 0xffff;
     this.received[type] = (this.received[type] ?? 0) + 1;
@@ -305,14 +317,29 @@ export class SpdyClient {
     else throw new Error(`Frame of type ${type}`);
   }
 
-  #dataFrame(id: number, flags: number, payload: Buffer): void {
+  #dataHead(id: number): void {
     this.received['data'] = (this.received['data'] ?? 0) + 1;
+    const flags = this.#input[4]!;
+    const left = this.#input.readUInt32BE(4) & 0xff_ffff;
+    this.#input = this.#input.subarray(8);
     const stream = this.#streams.get(id);
-    if (stream === undefined) return;
     // A client of Kubernetes drops what comes before the reply, and so would a command's output be lost.
-    if (!stream.replied) throw new Error(`Data before the reply of stream ${id}`);
-    if (payload.length > 0 && !stream.push(payload)) this.#full(stream);
-    if ((flags & FIN) !== 0) stream.finishReading();
+    if (stream?.replied === false) throw new Error(`Data before the reply of stream ${id}`);
+    if (left > 0) this.#data = { id, flags, left };
+    else if ((flags & FIN) !== 0) stream?.finishReading();
+  }
+
+  /** Data is handed on as it comes: to put frames together would be to copy them. */
+  #dataPart(): void {
+    const data = this.#data!;
+    const part = this.#input.subarray(0, data.left);
+    this.#input = this.#input.subarray(part.length);
+    data.left -= part.length;
+    if (data.left === 0) this.#data = undefined;
+    const stream = this.#streams.get(data.id);
+    if (stream === undefined) return;
+    if (!stream.push(part)) this.#full(stream);
+    if (data.left === 0 && (data.flags & FIN) !== 0) stream.finishReading();
   }
 
   /** Without windows a stream that is not read holds the whole connection, as with Kubernetes' own client. */

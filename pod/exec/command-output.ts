@@ -139,8 +139,7 @@ export class CommandOutput extends Readable implements LendingReadable {
     const moved = this.#borrower!.move!(
       {
         length,
-        sendTo: (socket, head, size, done) =>
-          sendFromPipe(socket, head, fd, size, done, length - size >= size),
+        sendTo: (socket, head, size, done, more) => sendFromPipe(socket, head, fd, size, done, more),
       },
       this.#giveBack,
     );

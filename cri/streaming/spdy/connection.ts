@@ -155,7 +155,9 @@ export class SpdyConnection implements StreamOwner {
   move(stream: SpdyStream, pipe: PipeBytes, done: () => void): number {
     const length = Math.min(pipe.length, this.#room(stream));
     if (this.closed.aborted || length <= 0) return 0;
-    if (!pipe.sendTo(this.#transport, dataHead(stream.id, 0, length), length, done)) return 0;
+    // A window may hold up what comes behind.
+    const more = !this.#windows && pipe.length >= 2 * length;
+    if (!pipe.sendTo(this.#transport, dataHead(stream.id, 0, length), length, done, more)) return 0;
     this.#sendWindow -= length;
     stream.sendWindow -= length;
     this.#idle.refresh();

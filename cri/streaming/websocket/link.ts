@@ -66,7 +66,8 @@ export class WebSocketLink {
   move(prefix: Uint8Array, pipe: PipeBytes, done: () => void): number {
     if (this.closed.aborted || this.#ws.readyState !== this.#ws.OPEN) return 0;
     const length = Math.min(pipe.length, MAX_MOVED_BYTES);
-    if (!pipe.sendTo(this.#socket, messageHead(BINARY, prefix, length), length, done)) return 0;
+    const more = pipe.length >= 2 * length;
+    if (!pipe.sendTo(this.#socket, messageHead(BINARY, prefix, length), length, done, more)) return 0;
     this.#idle.refresh();
     return length;
   }
