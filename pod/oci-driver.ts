@@ -64,7 +64,10 @@ export class OciDriver implements OciRuntime {
     this.#root = options.root;
     this.#exits = options.exits;
     this.#limit = options.limit;
-    mkdirSync(join(this.#root, 'logs'), { recursive: true, mode: 0o700 });
+    const logs = join(this.#root, 'logs');
+    // What is there belongs to calls of a daemon that was killed: nobody reads it any more.
+    rmSync(logs, { recursive: true, force: true });
+    mkdirSync(logs, { recursive: true, mode: 0o700 });
     // Made now: what is open in this process does not depend on which pods there were.
     this.programWithoutInput();
     this.globalArgs = [`--root=${this.#root}`, ...(options.systemdCgroup ? ['--systemd-cgroup'] : [])];
