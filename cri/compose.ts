@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import { systemClock } from '../ground/clock.ts';
 import { crashAfter, crashingAt } from '../ground/crash-at.ts';
+import { descriptorOf, withoutPacing } from '../native/tcp.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
@@ -164,6 +165,7 @@ function openStreaming(config: Config, streams: Streams, log: Log): StreamingSer
     certificate: cert === '' ? undefined : { cert, key },
     maxSessions: config.cri.max_streams,
     timeouts: { idleMs: config.cri.stream_idle_seconds * 1000 },
+    onLoopback: (socket) => withoutPacing(descriptorOf(socket)!),
   });
   // A free port can be taken when the first client comes; one that was named is taken now.
   if (!listen.endsWith(':0')) server.listen().catch((error) => log.error({ listen }, messageOf(error)));

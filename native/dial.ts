@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { O, OwnedFd } from './fd.ts';
 import { bind, check } from './libc.ts';
 import { inNetns } from './namespaces.ts';
+import { withoutPacing } from './tcp.ts';
 
 const socket = bind<[number, number, number]>('int socket(int domain, int type, int protocol)');
 
@@ -24,6 +25,7 @@ export async function dialLoopback(
   const make = (): number => check('socket', socket(AF[family], SOCK_STREAM | O.NONBLOCK | O.CLOEXEC, 0));
   using undo = new DisposableStack();
   const fd = undo.use(new OwnedFd(namespace === undefined ? make() : inNetns(namespace, make))).fd;
+  withoutPacing(fd);
   // Not read from before it is connected.
   const options = { fd, allowHalfOpen: true, pauseOnCreate: true };
   const stream = new Socket(options);

@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { bind } from './libc.ts';
+import { descriptorOf } from './tcp.ts';
 
 const send = bind<[number, Uint8Array, number, number]>(
   'int64_t send(int fd, const void *bytes, size_t length, int flags)',
@@ -31,7 +32,7 @@ export function sendFromPipe(
   done: () => void,
   more = false,
 ): boolean {
-  const fd = descriptorOf(socket);
+  const fd = plainSocket(socket);
   if (fd === undefined || socket.writableLength > 0) return false;
   const sent = send(fd, head, head.length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
   // An error is found again, and told, by the one who then writes the usual way.
@@ -54,12 +55,10 @@ export function sendFromPipe(
 }
 
 /** Undefined for everything but a plain socket that is connected. */
-function descriptorOf(socket: Duplex): number | undefined {
+function plainSocket(socket: Duplex): number | undefined {
   if (!(socket instanceof Socket) || 'encrypted' in socket || socket.destroyed || !socket.writable)
     return undefined;
-  // Node has no public name for it.
-  const { _handle: handle } = socket as Socket & { _handle?: { fd?: number } | null };
-  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
+  return descriptorOf(socket);
 }
 
 function readExactly(pipe: number, length: number): Buffer {

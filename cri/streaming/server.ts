@@ -24,6 +24,8 @@ export interface StreamingOptions {
   /** Sessions at once; more are refused. */
   maxSessions: number;
   timeouts?: Partial<Timeouts>;
+  /** Sees a server that listens on loopback before its first connection, to tune its socket. */
+  onLoopback?(server: Server): void;
 }
 
 /** What the RPCs need of the streaming server. */
@@ -134,6 +136,7 @@ export class StreamingServer implements Streaming {
       server.listen(Number(listen.slice(colon + 1)), host, resolve);
     });
     server.on('error', (error) => this.#options.log.warn({}, `The streaming server: ${messageOf(error)}`));
+    if (isLoopback(server.address() as AddressInfo)) this.#options.onLoopback?.(server);
     server.unref();
     return server;
   }
@@ -180,4 +183,8 @@ export class StreamingServer implements Streaming {
     this.counts.refuse(code);
     refuse(socket, code, why);
   }
+}
+
+function isLoopback({ address }: AddressInfo): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
