@@ -17,6 +17,7 @@ import { podSettings } from './config/pod-settings.ts';
 import type { Config } from './config/schema.ts';
 import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
+import { statusLine } from './status-line.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { Metrics } from './metrics.ts';
 import { bootIdOf, openImageRoom, openRecords } from './open-store.ts';
@@ -33,10 +34,14 @@ export interface DaemonOptions extends LoadedConfig {
    * `BERTH_BOOT_ID` takes the place of the kernel's boot id.
    */
   environment: Record<string, string | undefined>;
+  /** Hears of each step of the start. */
+  progress?: (step: string) => void;
 }
 
 /** A daemon that serves. */
 export interface Daemon {
+  /** What it does, in one line for people. */
+  status(): string;
   /** Ends the calls and the daemon's own parts; pods live on. */
   close(): Promise<void>;
 }
@@ -47,23 +52,27 @@ export interface Daemon {
  * earlier run may go on behind it.
  */
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, files, log, environment } = options;
+  const { config, files, log, environment, progress = () => {} } = options;
   const begun = performance.now();
   const version = ownVersion();
   await using parts = new AsyncDisposableStack();
   for (const directory of [config.root, config.state]) parts.use(lockDirectory(directory));
+  progress('Opening the records');
   const metrics = parts.adopt(new Metrics(version), (one) => one.close());
   const records = parts.adopt(openRecords(config), (one) => one.close());
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
   const rest = parts.adopt(new Rest(releaseMemory), (one) => one.close());
   const bootId = bootIdOf(environment);
   const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
+  progress('Opening the image store');
   const images = parts.adopt(await openImageRoom(config, { records, exits, stages, log, bootId }), (one) =>
     one.close(),
   );
+  progress('Opening the network');
   const network = parts.adopt(await openNetworkRoom(options, records, exits), (one) => one.close());
   await network.start();
   const settings = podSettings(config);
+  progress('Trying the handlers');
   const pods = parts.adopt(
     await openPods({
       state: config.state,
@@ -76,9 +85,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       clock: systemClock,
       log,
       bootId,
+      progress,
     }),
     (one) => one.close(),
   );
+  let cleaning = true;
+  void pods.cleaning.finally(() => (cleaning = false));
   metrics.addCensus(() => pods.census());
   metrics.addPulls(() => images.pulls());
   const daemon = {
@@ -115,7 +127,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   metrics.watchLoop();
   const opened = parts.move();
-  return { close: () => opened.disposeAsync() };
+  return { status: () => statusLine(pods.census(), cleaning), close: () => opened.disposeAsync() };
 }
 
 /** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { Fault } from '../ground/fault.ts';
 import type { ServeOptions } from './commands/serve.ts';
+import { ConfigMistake, EX_CONFIG } from './config/mistake.ts';
 import { ownVersion } from './version.ts';
 
 /*
@@ -134,5 +135,5 @@ try {
   // A Fault was written for people; anything else is a mistake of ours, and its place helps to find it.
   const text = error instanceof Fault ? error.message : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`berth: ${text}\n`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof ConfigMistake ? EX_CONFIG : 1;
 }

@@ -132,12 +132,17 @@ export class CniNetwork {
   }
 
   /** DEL for all sandboxes that are not in `live`, a few at a time. What fails is kept for `retry`. */
-  async gc(live: Set<string>, current: ConfigList | undefined): Promise<void> {
+  async gc(
+    live: Set<string>,
+    current: ConfigList | undefined,
+    progress: (step: string) => void = () => {},
+  ): Promise<void> {
     const rows = this.#table.all();
     // Whose sandbox was about to be released lives on for its owner, and leaves all the same.
     for (const { id, value } of rows) if (value.leaving === true) this.#departures.resume(id, value);
     const dead = rows.filter(({ id, value }) => !live.has(id) && value.leaving !== true);
     const next = dead.values();
+    let done = 0;
     const worker = async (): Promise<void> => {
       for (const { id, value } of next) {
         try {
@@ -147,6 +152,7 @@ export class CniNetwork {
           this.#owed.set(id, value);
           this.#log.warn({ sandbox: id, error: messageOf(error) }, 'CNI DEL of a dead sandbox failed');
         }
+        progress(`Releasing the networks of dead pods: ${++done} of ${dead.length}`);
       }
     };
     await Promise.all(Array.from({ length: 4 }, worker));

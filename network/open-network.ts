@@ -179,9 +179,9 @@ class NodeNetwork implements PodNetwork {
     }, signal);
   }
 
-  async gc(live: Set<string>): Promise<void> {
+  async gc(live: Set<string>, progress?: (step: string) => void): Promise<void> {
     await this.#bridge.gc(live);
-    await this.#cni.gc(live, this.#choice.by === 'cni' ? this.#choice.list : undefined);
+    await this.#cni.gc(live, this.#choice.by === 'cni' ? this.#choice.list : undefined, progress);
   }
 
   status(): NetworkStatus {

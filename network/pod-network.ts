@@ -75,8 +75,11 @@ export interface PodNetwork {
    * carries the sandbox's id goes. Rejects when something of it is left: the caller makes a debt of that.
    */
   detach(request: AttachRequest, attachment: Attachment | undefined, signal?: AbortSignal): Promise<void>;
-  /** Releases leases, rules and links of all sandboxes that are not in `live`. Called at start. */
-  gc(live: Set<string>): Promise<void>;
+  /**
+   * Releases leases, rules and links of all sandboxes that are not in `live`. Called at start; `progress` hears of each
+   * step, since plugins may take their time.
+   */
+  gc(live: Set<string>, progress?: (step: string) => void): Promise<void>;
   /** From memory. */
   status(): NetworkStatus;
   /** The range that the kubelet gives (UpdateRuntimeConfig); an empty text changes nothing. */

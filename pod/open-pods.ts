@@ -75,6 +75,8 @@ export interface OpenPodsOptions {
   log: Log;
   /** The kernel's boot id: another one than last time means that nothing lives any more. */
   bootId: string;
+  /** Hears of each step until List is right. */
+  progress?: (step: string) => void;
 }
 
 /**
@@ -123,7 +125,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
   registerSandboxDebts(parts);
   registerContainerDebts(parts);
   const rebooted = noteBoot(records, options.bootId);
-  const { ready, cleaning } = recover(parts, rebooted);
+  const { ready, cleaning } = recover(parts, rebooted, options.progress);
   await ready;
   setImmediate(prepareFilter);
   const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS);

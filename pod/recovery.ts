@@ -34,7 +34,11 @@ const SETTLE_MS = 1_000;
  *
  * Resolves when List is right. What is dead is given back afterwards, in the background: `cleaning` settles then.
  */
-export function recover(parts: Parts, rebooted: boolean): { ready: Promise<void>; cleaning: Promise<void> } {
+export function recover(
+  parts: Parts,
+  rebooted: boolean,
+  progress: (step: string) => void = () => {},
+): { ready: Promise<void>; cleaning: Promise<void> } {
   const unfinished: Promise<void>[] = [];
   const background: (() => Promise<void>)[] = [];
   const halfSandboxes = loadSandboxes(parts, rebooted);
@@ -48,7 +52,8 @@ export function recover(parts: Parts, rebooted: boolean): { ready: Promise<void>
   background.push(...orphans.map((id) => () => sweepOrphan(parts, id)));
 
   const ready = (async () => {
-    await parts.network.gc(liveNetworks(parts, halfSandboxes));
+    progress(`Following ${parts.sandboxes.size} pods and ${parts.containers.size} containers`);
+    await parts.network.gc(liveNetworks(parts, halfSandboxes), progress);
     const settled = new AbortController();
     await Promise.race([
       Promise.all(unfinished).then(() => settled.abort()),

@@ -1,5 +1,4 @@
-import { loadConfig } from '../config/load.ts';
-import { podSettings } from '../config/pod-settings.ts';
+import { checkedConfig, loadConfig } from '../config/load.ts';
 import { printConfig } from '../config/print.ts';
 import { defaultConfig } from '../config/schema.ts';
 
@@ -18,7 +17,6 @@ export function configShow(file: string | undefined): void {
 
 /** `berth config check`: says that the files are sound, or throws Fault with every mistake. */
 export function configCheck(file: string | undefined): void {
-  const { config, files } = loadConfig(file);
-  podSettings(config);
+  const { files } = checkedConfig(file);
   console.log(files.length === 0 ? 'No file: the defaults are in force' : `Sound: ${files.join(', ')}`);
 }

@@ -1,9 +1,14 @@
 import { flushCompileCache } from 'node:module';
 import { messageOf } from '../../ground/fault.ts';
+import { DatagramSender } from '../../native/unix-datagram.ts';
 import { openDaemon, type Daemon } from '../compose.ts';
-import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import { checkedConfig, type LoadedConfig } from '../config/load.ts';
 import { compareConfigs } from '../config/reload.ts';
 import { openLog, type DaemonLog } from '../log.ts';
+import { socketPath } from '../socket.ts';
+import { Heartbeat } from '../systemd/heartbeat.ts';
+import { takeServiceEnvironment } from '../systemd/service-environment.ts';
+import { NOBODY, openSupervisor, type Supervisor } from '../systemd/supervisor.ts';
 
 export interface ServeOptions {
   config?: string;
@@ -12,11 +17,11 @@ export interface ServeOptions {
 
 /**
  * `berth serve`: the daemon, in the foreground. SIGTERM and SIGINT end it with code 0 while pods live on; SIGHUP reads
- * the configuration again. Throws Fault when it cannot start.
+ * the configuration again. Under systemd it says how it is (sd_notify(3)). Throws Fault when it cannot start.
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const loaded = loadConfig(options.config);
-  if (options.logFormat !== undefined) loaded.config.log.format = options.logFormat;
+  const service = takeServiceEnvironment(process.env);
+  const loaded = readConfig(options);
   // Modes of files and directories are given where they are made; this is for what others make for us.
   process.umask(0o022);
   process.on('SIGPIPE', () => {});
@@ -27,29 +32,61 @@ export async function serve(options: ServeOptions): Promise<void> {
   const hangups: (() => void)[] = [];
   process.on('SIGHUP', () => hangups.forEach((reload) => reload()));
   watchForMistakes(log);
-  const daemon = await openDaemon({ ...loaded, log, environment: process.env });
+  const supervisor = openSupervisor(service.notifySocket, connectDatagrams, log);
+  const progress = (step: string): void => supervisor.progress(step);
+  const daemon = await openDaemon({ ...loaded, log, environment: process.env, progress });
   // At once, and not at the exit: a daemon that is killed has kept what the next start needs.
   flushCompileCache();
-  hangups.push(() => reload(options, loaded, log));
+  hangups.push(() => {
+    supervisor.reloading();
+    reload(options, loaded, log);
+    supervisor.ready(daemon.status());
+  });
+  const heartbeat = new Heartbeat({
+    supervisor,
+    socket: socketPath(loaded.config.cri.listen),
+    watchdogMs: service.watchdogMs,
+    status: () => daemon.status(),
+    log,
+  });
+  if (supervisor !== NOBODY) void heartbeat.begin(() => supervisor.ready(daemon.status()));
   const signal = await stop;
-  await close(daemon, signal, log);
+  heartbeat[Symbol.dispose]();
+  await close(daemon, signal, log, supervisor);
 }
 
-async function close(daemon: Daemon, signal: NodeJS.Signals, log: DaemonLog): Promise<void> {
+function connectDatagrams(address: string): DatagramSender {
+  return new DatagramSender(address);
+}
+
+/** With what the command line says. */
+function readConfig({ config: file, logFormat }: ServeOptions): LoadedConfig {
+  const loaded = checkedConfig(file);
+  if (logFormat !== undefined) loaded.config.log.format = logFormat;
+  return loaded;
+}
+
+async function close(
+  daemon: Daemon,
+  signal: NodeJS.Signals,
+  log: DaemonLog,
+  supervisor: Supervisor,
+): Promise<void> {
   log.info({ signal }, 'The daemon stops; pods live on');
+  supervisor.stopping('Stopping; pods live on');
   try {
     await daemon.close();
   } finally {
     log.info({}, 'The daemon has stopped');
     log.flush();
+    supervisor.close();
   }
 }
 
 /** Takes from the new configuration what can change now. A bad one changes nothing. */
 function reload(options: ServeOptions, loaded: LoadedConfig, log: DaemonLog): void {
   try {
-    const { config } = loadConfig(options.config);
-    if (options.logFormat !== undefined) config.log.format = options.logFormat;
+    const { config } = readConfig(options);
     const { live, restart } = compareConfigs(loaded.config, config);
     loaded.config.log.level = log.level = config.log.level;
     log.info({ changed: live, needRestart: restart }, 'The configuration was read again');

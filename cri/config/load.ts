@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { Fault, messageOf } from '../../ground/fault.ts';
+import { messageOf } from '../../ground/fault.ts';
+import { ConfigMistake } from './mistake.ts';
 import { nearest } from './nearest.ts';
+import { overlayConfig } from './overlay.ts';
+import { podSettings } from './pod-settings.ts';
 import {
   defaultConfig,
   HANDLER_KEYS,
@@ -39,11 +42,21 @@ export function loadConfig(file?: string): LoadedConfig {
     mistakes.push(...apply(config, table).map((mistake) => `${path}: ${mistake}`));
   }
   if (mistakes.length > 0) {
-    throw new Fault('invalid', `The configuration has mistakes:\n  ${mistakes.join('\n  ')}`, {
+    throw new ConfigMistake(`The configuration has mistakes:\n  ${mistakes.join('\n  ')}`, {
       hint: 'berth config default prints every key',
     });
   }
   return { config, files };
+}
+
+/**
+ * The same, with a look at what the keys say together. Throws Fault `invalid` as well when they do not fit.
+ */
+export function checkedConfig(file?: string): LoadedConfig {
+  const loaded = loadConfig(file);
+  podSettings(loaded.config);
+  overlayConfig(loaded.config);
+  return loaded;
 }
 
 function dropIns(main: string): [path: string, optional: boolean][] {
@@ -74,12 +87,12 @@ function readToml(path: string, optional: boolean): Table | undefined {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const what = error.message.replace(/^Invalid TOML document: /, '').trimEnd();
-    throw new Fault('invalid', `${path}:${error.line}:${error.column}: this is not TOML: ${what}`);
+    throw new ConfigMistake(`${path}:${error.line}:${error.column}: this is not TOML: ${what}`);
   }
 }
 
-function unreadable(path: string, error: unknown): Fault {
-  return new Fault('invalid', `The configuration ${path} cannot be read: ${messageOf(error)}`);
+function unreadable(path: string, error: unknown): ConfigMistake {
+  return new ConfigMistake(`The configuration ${path} cannot be read: ${messageOf(error)}`);
 }
 
 /** Writes what a file says over `config`. Returns its mistakes. */

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
-import { Fault } from '../../ground/fault.ts';
 import type { OverlayConfig } from '../../network/open-network.ts';
+import { ConfigMistake } from './mistake.ts';
 import type { Config } from './schema.ts';
 
 /** What the configuration says of the overlay; undefined when there is none. Throws Fault `invalid` when it lacks something. */
 export function overlayConfig({ network }: Config): OverlayConfig | undefined {
   if (network.overlay === 'none') return undefined;
   if (network.kubeconfig === '')
-    throw new Fault('invalid', 'network.overlay is vxlan, and network.kubeconfig is empty', {
+    throw new ConfigMistake('network.overlay is vxlan, and network.kubeconfig is empty', {
       hint: 'name a kubeconfig whose user may list and watch nodes',
     });
   return {

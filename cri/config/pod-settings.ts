@@ -1,20 +1,16 @@
 import { existsSync } from 'node:fs';
-import { Fault } from '../../ground/fault.ts';
 import { DEFAULT_POD_SETTINGS, type PodSettings } from '../../pod/settings.ts';
 import { parseRlimits } from '../../pod/spec/rlimits.ts';
+import { ConfigMistake } from './mistake.ts';
 import type { Config } from './schema.ts';
 
 /** What the configuration says to the pod room; `auto` is decided by what this node is. */
 export function podSettings({ runtime }: Config): PodSettings {
   const named = runtime.default_handler !== 'auto';
   if (named && runtime.handlers[runtime.default_handler] === undefined) {
-    throw new Fault(
-      'invalid',
-      `runtime.default_handler names ${runtime.default_handler}, which is no handler`,
-      {
-        hint: `the configuration has ${Object.keys(runtime.handlers).join(', ')}`,
-      },
-    );
+    throw new ConfigMistake(`runtime.default_handler names ${runtime.default_handler}, which is no handler`, {
+      hint: `the configuration has ${Object.keys(runtime.handlers).join(', ')}`,
+    });
   }
   const cgroupDriver = runtime.cgroup_driver === 'auto' ? nodeCgroupDriver() : runtime.cgroup_driver;
   return {
@@ -42,7 +38,7 @@ function nodeCgroupDriver(): PodSettings['cgroupDriver'] {
 function cgroupParent(parent: string, driver: PodSettings['cgroupDriver']): string {
   if (parent === '') return driver === 'systemd' ? 'berth.slice' : DEFAULT_POD_SETTINGS.cgroupParent;
   if (driver === 'systemd' && !parent.endsWith('.slice')) {
-    throw new Fault('invalid', `runtime.cgroup_parent is ${JSON.stringify(parent)}: that is no slice`, {
+    throw new ConfigMistake(`runtime.cgroup_parent is ${JSON.stringify(parent)}: that is no slice`, {
       hint: 'with the systemd cgroup driver it has to end in .slice',
     });
   }
