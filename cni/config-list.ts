@@ -1,6 +1,7 @@
 import { Fault } from '../ground/fault.ts';
+import { isJsonObject, type JsonObject } from '../ground/json.ts';
 
-export type JsonObject = Record<string, unknown>;
+export { isJsonObject, type JsonObject };
 
 /** The versions of the CNI specification that this room speaks, the oldest first. */
 export const CNI_VERSIONS = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
@@ -21,11 +22,6 @@ export interface ConfigList {
 /** Whether `version` is `least` or newer. */
 export function versionAtLeast(version: CniVersion, least: CniVersion): boolean {
   return CNI_VERSIONS.indexOf(version) >= CNI_VERSIONS.indexOf(least);
-}
-
-/** Whether a value is what JSON calls an object: neither null nor a list. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A file with one plugin of a list, which stands in a directory beside the list. */

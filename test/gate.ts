@@ -18,7 +18,7 @@ import { sweepStrays } from './strays.ts';
 const ROOT = join(import.meta.dirname, '..');
 const BIN = join(ROOT, 'node_modules/.bin');
 const UNIT = [
-  '{ground,native,cri,pod,image,network,cni,deploy}/**/*.test.ts',
+  '{ground,native,cri,pod,image,network,cni,kubernetes,deploy}/**/*.test.ts',
   'test/*.test.ts',
   'test/rules/*.test.ts',
 ];

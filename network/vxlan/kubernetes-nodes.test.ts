@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { until } from '../../test/fakes/node-network.ts';
 import { Authority } from '../../test/certificates.ts';
 import { KubernetesNodesServer } from '../../test/kubernetes-nodes-server.ts';
-import { kubernetesApi } from './kubernetes-api.ts';
-import { KubernetesNodes, type WatchTimes } from './kubernetes-nodes.ts';
+import { apiServer } from '../../kubernetes/api.ts';
+import type { WatchTimes } from '../../kubernetes/following.ts';
+import { kubeconfigLogin } from '../../kubernetes/kubeconfig.ts';
+import { followNodes } from './kubernetes-nodes.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
 /** Short enough for tests; what is measured is what happens, not when. */
@@ -42,12 +44,12 @@ describe('the nodes of a cluster, followed', function () {
   const kubeconfig = (): string => join(directory, 'kubeconfig');
   function follow(times: Partial<WatchTimes> = {}, text = server.kubeconfig('127.0.0.1')): void {
     writeFileSync(kubeconfig(), text);
-    const nodes = new KubernetesNodes(
-      kubernetesApi(kubeconfig()),
+    running = followNodes(
+      apiServer(kubeconfigLogin(kubeconfig())),
       (report) => ('nodes' in report ? reports.push(report.nodes) : troubles.push(report.trouble)),
+      stop.signal,
       { ...QUICK, ...times },
     );
-    running = nodes.run(stop.signal);
   }
   const names = (): string => (reports.at(-1) ?? []).map(({ name }) => name).join(' ');
   const watching = (): Promise<void> => until(() => server.watchers === 1, 20_000);

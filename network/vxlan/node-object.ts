@@ -1,4 +1,4 @@
-import { isJsonObject } from '../../cni/config-list.ts';
+import { isJsonObject } from '../../ground/json.ts';
 import { addressFamily } from '../pod-range.ts';
 import type { ClusterNode } from './cluster-node.ts';
 
@@ -25,11 +25,4 @@ function podCidrsOf({ podCIDRs, podCIDR }: Record<string, unknown>): string[] {
   return (several.length > 0 ? several : [podCIDR]).filter(
     (cidr): cidr is string => typeof cidr === 'string' && cidr !== '',
   );
-}
-
-/** The resource version of an object or list; undefined when it carries none. */
-export function versionOf(object: unknown): string | undefined {
-  const metadata = isJsonObject(object) ? object['metadata'] : undefined;
-  const version = isJsonObject(metadata) ? metadata['resourceVersion'] : undefined;
-  return typeof version === 'string' && version !== '' ? version : undefined;
 }

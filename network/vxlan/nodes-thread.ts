@@ -14,8 +14,8 @@ const PAUSE_MS = 10_000;
 const HEAP_MB = 256;
 
 /**
- * The API server's nodes, followed in a thread: the library that speaks to it takes a second to load, and runs login
- * programs synchronously. A thread that fails is begun anew.
+ * The API server's nodes, followed in a thread: lists of thousands of nodes take their time to be read, and login
+ * programs, where a kubeconfig names one, run synchronously. A thread that fails is begun anew.
  */
 export class NodesThread implements NodesSource {
   readonly #kubeconfig: string;

@@ -1,9 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { kubernetesApi } from './kubernetes-api.ts';
-import { KubernetesNodes } from './kubernetes-nodes.ts';
+import { apiServer } from '../../kubernetes/api.ts';
+import { kubeconfigLogin } from '../../kubernetes/kubeconfig.ts';
+import { followNodes } from './kubernetes-nodes.ts';
 
 /* The thread of `NodesThread`. */
 
 const { kubeconfig } = workerData as { kubeconfig: string };
-const nodes = new KubernetesNodes(kubernetesApi(kubeconfig), (report) => parentPort!.postMessage(report));
-await nodes.run(new AbortController().signal);
+const api = apiServer(kubeconfigLogin(kubeconfig));
+await followNodes(api, (report) => parentPort!.postMessage(report), new AbortController().signal);

@@ -1,4 +1,4 @@
-import { Fault } from '../../ground/fault.ts';
+import { Fault } from '../ground/fault.ts';
 
 const MAX_LINE = 16 << 20;
 const MAX_TEXT = 64 << 20;
