@@ -136,6 +136,7 @@ export class Metrics implements StageObserver {
         quarantined.set(counts.quarantined.length);
         inFlight.set(counts.inFlight.length);
         eventsDropped.set(counts.events.dropped);
+        logCuts.set(counts.logCuts);
       },
     });
     // Set by the gauge above, which is asked first: one census for all.
@@ -159,6 +160,11 @@ export class Metrics implements StageObserver {
     const eventsDropped = new Gauge({
       name: 'berth_container_events_dropped_total',
       help: 'Events that followers of GetContainerEvents lost because they read too slowly',
+      registers,
+    });
+    const logCuts = new Gauge({
+      name: 'berth_container_log_cuts_total',
+      help: 'Logs that came to their cap (runtime.max_log_bytes), so that lines were dropped',
       registers,
     });
     const inFlight = new Gauge({

@@ -22,6 +22,7 @@ const KILLED_EXIT_CODE = 137;
 export function watchContainer(parts: Parts, container: Container): void {
   const { monitored } = container.record;
   if (monitored === undefined) return;
+  if (parts.settings.maxLogBytes > 0) parts.logCuts.watch(container);
   void parts.monitor
     .ended(monitored.monitor)
     .then(async () => parts.monitor.exitOf(container.id) ?? (await endWithoutMonitor(parts, container)))
@@ -70,6 +71,7 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   if (startUntold) announceContainer(parts, container, 'started');
   announceContainer(parts, container, 'stopped');
   container.markExited();
+  parts.logCuts.unwatch(container.id);
   container.releasing = releaseRuntime(parts, container).finally(() => {
     container.releasing = undefined;
   });

@@ -32,6 +32,7 @@ export function containerView(parts: Parts, container: Container): ContainerView
       updateAnnotations: record.updateAnnotations ?? {},
       notes: record.notes,
       execs: container.execs,
+      logCuts: container.logCuts,
       debts: parts.debts.open.filter(({ owner }) => owner === record.id),
     }),
   };

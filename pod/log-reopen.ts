@@ -1,4 +1,5 @@
 import { Fault } from '../ground/fault.ts';
+import { fileAt } from './log-cuts.ts';
 import type { Parts } from './parts.ts';
 
 /**
@@ -6,10 +7,17 @@ import type { Parts } from './parts.ts';
  * has ended; it waits for no stop or other operation (cri-o#6297). Throws `precondition` for an ended container.
  */
 export async function reopenLog(parts: Parts, id: string, signal?: AbortSignal): Promise<void> {
-  const { record, subject, alive } = parts.containers.find(id);
+  const container = parts.containers.find(id);
+  const { record, subject, alive } = container;
   if (!alive) throw new Fault('precondition', 'Its log cannot be reopened: it has ended', { subject });
   if (record.logPath === '') throw new Fault('precondition', 'It has no log', { subject });
   const monitor = record.monitored?.monitor;
   if (monitor === undefined) throw new Fault('precondition', 'It has no monitor yet', { subject });
-  await parts.monitor.reopenLog(monitor, parts.paths.bundle(record.id), record.logPath, signal);
+  container.reopeningLog++;
+  try {
+    await parts.monitor.reopenLog(monitor, parts.paths.bundle(record.id), record.logPath, signal);
+  } finally {
+    container.reopenedLog = fileAt(record.logPath);
+    container.reopeningLog--;
+  }
 }

@@ -33,6 +33,7 @@ import { EVENTS_AHEAD } from './events.ts';
 import { execSync } from './exec-sync.ts';
 import { probeRuntime } from './handler-probe.ts';
 import { Handlers, type Handler } from './handlers.ts';
+import { LogCuts } from './log-cuts.ts';
 import { reopenLog } from './log-reopen.ts';
 import { OciDriver } from './oci-driver.ts';
 import type { Parts } from './parts.ts';
@@ -108,7 +109,9 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
       exitsDir: paths.exits,
       exits: options.exits,
       systemdCgroup: settings.cgroupDriver === 'systemd',
+      maxLogBytes: settings.maxLogBytes,
     }),
+    logCuts: new LogCuts(log),
     handlers: await openHandlers(options, paths),
     debts: new Debts(records.table<DebtRecord>('debts', undefined, { vital: true }), clock, log),
     events: new EventQueue(EVENTS_AHEAD, (dropped) =>
@@ -122,6 +125,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
     sandboxReservations: new Reservations(),
     containerReservations: new Reservations(),
   };
+  if (settings.maxLogBytes > 0) parts.logCuts.open(paths.state);
   registerSandboxDebts(parts);
   registerContainerDebts(parts);
   const rebooted = noteBoot(records, options.bootId);
@@ -280,6 +284,7 @@ function census(parts: Parts, options: OpenPodsOptions): Census {
     })),
     quarantined: options.records.quarantined,
     children: parts.exits.watching,
+    logCuts: parts.logCuts.total,
     events: { subscribers: parts.events.subscribers, dropped: parts.events.dropped },
   };
 }
@@ -288,6 +293,7 @@ async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
   await parts.sessions.close();
   for (const container of parts.containers.values()) container.hub?.close();
   clearInterval(reaper);
+  parts.logCuts.close();
   parts.debts.close();
   const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));
   await Promise.all([...makers].map((maker) => maker.close()));

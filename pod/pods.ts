@@ -213,6 +213,8 @@ export interface Census {
   debts: { id: string; kind: string; since: string; tries: number; lastError: string }[];
   quarantined: { kind: string; id: string; reason: string }[];
   children: number;
+  /** Logs that came to their cap, so that lines were dropped, since the daemon's start. */
+  logCuts: number;
   /** Callers that follow the events, and events that were lost because they read too slowly. */
   events: { subscribers: number; dropped: number };
 }

@@ -21,6 +21,8 @@ export interface PodSettings {
   seccompRoot: string;
   /** Where files of the Container Device Interface lie; later ones win. */
   cdiDirectories: string[];
+  /** Bytes of one log file at which its lines are dropped and it begins anew; 0: no bound. */
+  maxLogBytes: number;
   /** Limits of the processes of every container. */
   rlimits: OciRlimit[];
   /** How long a create may work after its caller has left, in ms. */
@@ -43,6 +45,7 @@ export const DEFAULT_POD_SETTINGS: PodSettings = {
   cgroupParent: '/berth',
   seccompRoot: '/var/lib/kubelet/seccomp',
   cdiDirectories: ['/etc/cdi', '/var/run/cdi'],
+  maxLogBytes: 0,
   rlimits: [],
   createTimeoutMs: 240_000,
   adoptionMs: 120_000,

@@ -22,6 +22,7 @@ export function podSettings({ runtime }: Config): PodSettings {
     cgroupParent: cgroupParent(runtime.cgroup_parent, cgroupDriver),
     seccompRoot: runtime.seccomp_root,
     cdiDirectories: runtime.cdi_dirs,
+    maxLogBytes: maxLogBytes(runtime.max_log_bytes),
     rlimits: parseRlimits(runtime.default_ulimits),
     createTimeoutMs: runtime.create_timeout_seconds * 1000,
     adoptionMs: runtime.adoption_seconds * 1000,
@@ -43,4 +44,14 @@ function cgroupParent(parent: string, driver: PodSettings['cgroupDriver']): stri
     });
   }
   return parent;
+}
+
+/** Below that a noisy container would have its monitor make new files all the time. */
+const LEAST_LOG_BYTES = 64 * 1024;
+
+function maxLogBytes(bytes: number): number {
+  if (bytes === 0 || bytes >= LEAST_LOG_BYTES) return bytes;
+  throw new Fault('invalid', `runtime.max_log_bytes is ${bytes}: less than ${LEAST_LOG_BYTES} is no use`, {
+    hint: 'take several times the containerLogMaxSize of the kubelet, or 0 for no bound',
+  });
 }

@@ -85,6 +85,12 @@ const SCHEMA = {
       "limits of the processes of every container, as nofile=1024:4096 (soft, hard); empty: the daemon's own",
       { wrong: sound.ulimits },
     ),
+    max_log_bytes: count(
+      0,
+      0,
+      2 ** 50,
+      "size of a container's log file at which its lines are dropped and it begins anew, for containers made from now on; a guard against what fills the disk between two looks of the kubelet, so take several times its containerLogMaxSize; 0: no such bound",
+    ),
     create_timeout_seconds: count(240, 1, 3600, 'how long a create may go on after its caller has left'),
     adoption_seconds: count(
       120,

@@ -264,6 +264,7 @@ export class FakePods implements Pods {
     debts: [],
     quarantined: [],
     children: 0,
+    logCuts: 0,
     events: { subscribers: this.published.subscribers, dropped: this.published.dropped },
   });
 
