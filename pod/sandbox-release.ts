@@ -105,7 +105,19 @@ export async function releaseSandbox(parts: Parts, record: SandboxRecord): Promi
   } satisfies PauseDebt);
   umount(parts.paths.shm(id));
   rmSync(parts.paths.sandbox(id), { recursive: true, force: true });
-  if (record.cgroup !== undefined) await debts.payOrOwe(SANDBOX_DEBTS.cgroup, id, record.cgroup);
+  if (record.cgroup === undefined) return;
+  await containersGone(parts, id, record.cgroup);
+  await debts.payOrOwe(SANDBOX_DEBTS.cgroup, id, record.cgroup);
+}
+
+/**
+ * Where nobody had made the pod's cgroup it is ours to remove, and cannot be while the OCI runtime is still taking a
+ * container's cgroup out of it. The kubelet's are its own: then nothing waits.
+ */
+async function containersGone(parts: Parts, id: string, { parent, made }: PodCgroup): Promise<void> {
+  if (!made.some((directory) => directory.endsWith(parent))) return;
+  const containers = parts.sandboxes.lookup(id)?.containers.values() ?? [];
+  for (const { releasing } of containers) await releasing;
 }
 
 /** The network's part of a release: it comes first, while the namespace is still there. */

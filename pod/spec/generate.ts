@@ -9,7 +9,7 @@ import { mountsOf } from './mounts.ts';
 import { namespacesOf } from './namespaces.ts';
 import { processOf } from './process.ts';
 import { apparmorOf, checkRelabels, seccompOf, selinuxOf } from './security-profiles.ts';
-import { ociIdMappings } from './user-namespace.ts';
+import { ociIdMappings, requireMapped } from './user-namespace.ts';
 
 /** A specification, and in sentences what of the request was clamped or left out. */
 export interface GeneratedSpec {
@@ -33,6 +33,7 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
   const { security } = input.container;
   if (security.privileged && !input.sandbox.security.privileged)
     throw new Fault('invalid', 'A privileged container needs a privileged sandbox');
+  requireMapped(input.userns, input.user);
   const labels = selinuxOf(input, notes);
   checkRelabels(input, notes);
   const process = processOf(input, notes);
