@@ -51,7 +51,7 @@ const LEAST_LOG_BYTES = 64 * 1024;
 
 function maxLogBytes(bytes: number): number {
   if (bytes === 0 || bytes >= LEAST_LOG_BYTES) return bytes;
-  throw new Fault('invalid', `runtime.max_log_bytes is ${bytes}: less than ${LEAST_LOG_BYTES} is no use`, {
+  throw new ConfigMistake(`runtime.max_log_bytes is ${bytes}: less than ${LEAST_LOG_BYTES} is no use`, {
     hint: 'take several times the containerLogMaxSize of the kubelet, or 0 for no bound',
   });
 }
