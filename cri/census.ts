@@ -1,6 +1,8 @@
+import type { Notice } from '../ground/notices.ts';
 import type { RunningPull } from '../image/images.ts';
 import type { Census, HandlerStatus } from '../pod/pods.ts';
 import type { NetworkStatus } from '../network/pod-network.ts';
+import type { DiskSpace } from './disk-space.ts';
 import type { Rooms } from './handler.ts';
 
 /** The daemon's account of itself: what `berth status` shows and Status says when asked verbosely. */
@@ -12,8 +14,14 @@ export interface DaemonCensus extends Census {
   /** Pulls that run now. */
   pulls: RunningPull[];
   handlers: HandlerStatus[];
+  /** The handler that would be the default if it worked on this node. */
+  preferredHandler: string;
   network: NetworkStatus;
   cgroupDriver: string;
+  /** Of the daemon's root directory; absent while it is not known. */
+  disk?: DiskSpace;
+  /** The latest, oldest first. */
+  notices: Notice[];
   memoryBytes: number;
 }
 
@@ -27,8 +35,11 @@ export function censusOf({ pods, images, network, daemon }: Rooms): DaemonCensus
     images: images.list().length,
     pulls: images.pulls().running,
     handlers: pods.handlers(),
+    preferredHandler: daemon.preferredHandler,
     network: network.status(),
     cgroupDriver: pods.cgroupDriver(),
+    disk: daemon.disk(),
+    notices: daemon.notices(),
     memoryBytes: process.memoryUsage.rss(),
   };
 }

@@ -4,6 +4,7 @@ import { crashAfter, crashingAt } from '../ground/crash-at.ts';
 import { descriptorOf, withoutPacing } from '../native/tcp.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
+import { Notices } from '../ground/notices.ts';
 import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
@@ -15,6 +16,7 @@ import type { LoadedConfig } from './config/load.ts';
 import { overlayConfig } from './config/overlay.ts';
 import { podSettings } from './config/pod-settings.ts';
 import type { Config } from './config/schema.ts';
+import { DiskGauge } from './disk-space.ts';
 import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
 import { statusLine } from './status-line.ts';
@@ -63,10 +65,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
   const rest = parts.adopt(new Rest(releaseMemory), (one) => one.close());
   const bootId = bootIdOf(environment);
+  const notices = new Notices();
   const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
   progress('Opening the image store');
-  const images = parts.adopt(await openImageRoom(config, { records, exits, stages, log, bootId }), (one) =>
-    one.close(),
+  const images = parts.adopt(
+    await openImageRoom(config, { records, exits, stages, log, notices, bootId }),
+    (one) => one.close(),
   );
   progress('Opening the network');
   const network = parts.adopt(await openNetworkRoom(options, records, exits), (one) => one.close());
@@ -93,10 +97,14 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   void pods.cleaning.finally(() => (cleaning = false));
   metrics.addCensus(() => pods.census());
   metrics.addPulls(() => images.pulls());
+  const disk = new DiskGauge(config.root);
   const daemon = {
     version,
     startedAt: new Date(),
     versions: { node: process.version, kernel: release() },
+    preferredHandler: settings.defaultHandler,
+    notices: () => notices.list(),
+    disk: () => disk.space,
     config: () => ({ ...config }),
     check: (options: { repair: boolean; signal: AbortSignal }) =>
       checkAll({ records, images, state: config.state, live: true }, options),

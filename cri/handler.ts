@@ -2,6 +2,8 @@ import type { Images } from '../image/images.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import type { CheckReport } from './check.ts';
 import type { Pods } from '../pod/pods.ts';
+import type { Notice } from '../ground/notices.ts';
+import type { DiskSpace } from './disk-space.ts';
 import type { Encoded } from './encoded.ts';
 import type { Streaming } from './streaming/server.ts';
 import type { RequestOf, ResponseInput, Rpc, StreamRpc, UnaryRpc } from './rpc.ts';
@@ -21,6 +23,12 @@ export interface DaemonFacts {
   startedAt: Date;
   /** Versions of what the daemon stands on, by name: node, kernel, … */
   versions: Record<string, string>;
+  /** The handler that would be the default if it worked on this node. */
+  preferredHandler: string;
+  /** What has happened lately that a person should know. */
+  notices(): Notice[];
+  /** How full the daemon's disk is; undefined while it is not known. From memory. */
+  disk(): DiskSpace | undefined;
   /** The configuration in force, as `berth config show` prints it. */
   config(): Record<string, unknown>;
   /** Holds the records against kernel and store. */

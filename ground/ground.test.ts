@@ -3,6 +3,7 @@ import { describe, it } from 'mocha';
 import { systemClock } from './clock.ts';
 import { Fault, faultAt } from './fault.ts';
 import { Limit } from './limit.ts';
+import { Notices } from './notices.ts';
 import { inStages } from './progress.ts';
 import type { StageSink } from './stages.ts';
 import { UndoStack } from './undo.ts';
@@ -132,5 +133,19 @@ describe('systemClock', () => {
     assert.equal(new Set(times).size, times.length);
     assert.ok(times.every((time, i) => i === 0 || time > times[i - 1]!));
     assert.ok(Math.abs(Number(times[0]! / 1_000_000n) - Date.now()) < 1000);
+  });
+});
+
+describe('Notices', () => {
+  it('keeps the latest, and the same only once', () => {
+    const notices = new Notices();
+    for (let i = 0; i < 40; i++) notices.add('no-room', `image ${i}`);
+    notices.add('no-room', 'image 20');
+    const kept = notices.list();
+    assert.equal(kept.length, 32);
+    assert.deepEqual([kept[0]!.message, kept.at(-1)!.message, kept.at(-1)!.id], ['image 8', 'image 20', 41]);
+    assert.equal(kept.filter(({ message }) => message === 'image 20').length, 1);
+    notices.add('store-repaired', 'image 20');
+    assert.equal(notices.list().at(-2)!.kind, 'no-room');
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
+import { Notices } from '../ground/notices.ts';
 import type { RecordStore } from '../ground/records.ts';
 import type { StageSink } from '../ground/stages.ts';
 import type { ExitWatcher } from '../native/exits.ts';
@@ -17,6 +18,7 @@ import type {
   Images,
   SaveOptions,
   Snapshotter,
+  StoreFinding,
   StoreReport,
 } from './images.ts';
 import { Installer } from './install.ts';
@@ -59,6 +61,8 @@ export interface OpenImagesOptions {
   root: string;
   records: RecordStore;
   log: Log;
+  /** Where what a person should know goes. */
+  notices?: Notices;
   stages: StageSink;
   exits: ExitWatcher;
   config: ImagesConfig;
@@ -126,6 +130,7 @@ class Store implements Images {
   readonly #check: StoreCheck;
   readonly #mark: UncleanMark;
   readonly #log: Log;
+  readonly #notices: Notices;
   /** Layers of held images, by holder. */
   readonly #holds = new Map<string, string[]>();
   readonly #closing = new AbortController();
@@ -146,6 +151,7 @@ class Store implements Images {
     const { root, records, log, stages, config, trash, pool, layers, catalog, installer, verifier } = parts;
     this.#mark = parts.mark;
     this.#log = log;
+    this.#notices = parts.notices ?? new Notices();
     this.#root = root;
     this.#trash = trash;
     this.#pool = pool;
@@ -187,6 +193,7 @@ class Store implements Images {
   /** What the last run may have left: images that lost layers; after a node went down, damage that nobody has seen. */
   #begin(): void {
     const incomplete = this.#check.forgetIncomplete(true);
+    this.#tellRepairs(incomplete);
     this.#collectIn(incomplete.length > 0 ? KEEP_FAILED_MS : FIRST_COLLECTION_MS);
     if (this.#mark.nodeWentDown) void this.#checkAfterCrash();
   }
@@ -211,9 +218,26 @@ class Store implements Images {
       await this.#mark.clear();
       if (this.#layers.written) await this.#mark.set();
     } catch (error) {
-      if (!this.#closing.signal.aborted)
-        this.#log.error({ reason: messageOf(error) }, 'the image store could not be looked through');
+      if (!this.#closing.signal.aborted) this.#tellUnchecked(messageOf(error));
     }
+  }
+
+  #tellUnchecked(reason: string): void {
+    this.#log.error({ reason }, 'the image store could not be looked through');
+    this.#notices.add(
+      'store-unchecked',
+      `The node went down while layers were written, and the image store could not be looked through: ${reason}`,
+    );
+  }
+
+  #tellRepairs(findings: readonly StoreFinding[]): void {
+    const repaired = findings.filter((finding) => finding.repaired && finding.kind !== 'orphan');
+    if (repaired.length === 0) return;
+    const shown = repaired
+      .slice(0, 3)
+      .map(({ kind, id, problem }) => `${kind} ${id.slice(0, 19)}: ${problem}`);
+    const rest = repaired.length > 3 ? `; and ${repaired.length - 3} more` : '';
+    this.#notices.add('store-repaired', `The image store was repaired: ${shown.join('; ')}${rest}`);
   }
 
   async pull(reference: string, { signal, ...options }: PullOptions): Promise<ImageRecord> {
@@ -221,6 +245,7 @@ class Store implements Images {
       return await this.#puller.pull(reference, { ...options, signal: this.#until(signal) });
     } catch (error) {
       this.#collectIn(KEEP_FAILED_MS);
+      if (error instanceof Fault && error.kind === 'exhausted') this.#notices.add('no-room', error.message);
       throw error;
     }
   }
@@ -257,6 +282,7 @@ class Store implements Images {
     const report = await this.#check.run({ ...options, signal: this.#until(options.signal) });
     // Layers of images that lost others wait for the next pull.
     if (options.repair && report.findings.length > 0) this.#collectIn(KEEP_FAILED_MS);
+    if (options.repair) this.#tellRepairs(report.findings);
     return report;
   }
 

@@ -89,6 +89,8 @@ class NodeNetwork implements PodNetwork {
   readonly #records: RecordStore;
   readonly #settings: RecordTable<{ podCidr: string }>;
   readonly #configuredCidr: string;
+  /** What the kubelet has said. */
+  #givenCidr: string;
   readonly #arrivals = new Limit(CONCURRENCY);
   /** Of pods with host ports, which may wait for the lock of the node's rules: the others do not wait behind them. */
   readonly #mappedArrivals = new Limit(CONCURRENCY);
@@ -130,6 +132,7 @@ class NodeNetwork implements PodNetwork {
       });
     this.#records = records;
     this.#settings = records.table('network-settings');
+    this.#givenCidr = this.#settings.get('kubelet')?.podCidr ?? '';
     parsePodRanges(config.podCidr);
     this.#configuredCidr = config.podCidr;
     this.#pollMs = pollMs ?? POLL_MS;
@@ -189,10 +192,12 @@ class NodeNetwork implements PodNetwork {
     const passedOver = this.#directory.bad.map(({ file, reason }) => `${file} was passed over: ${reason}`);
     const message = [trouble, ...passedOver].filter((part) => part !== '').join('; ');
     const overlay = this.#overlay?.status();
+    const podCidr = this.#podCidr();
     return {
       ready: trouble === '',
       reason: trouble === '' ? '' : REASON,
       message,
+      ...(podCidr === '' ? {} : { range: { podCidr, by: this.#rangeBy() } }),
       ...(overlay === undefined ? {} : { overlay }),
     };
   }
@@ -208,7 +213,8 @@ class NodeNetwork implements PodNetwork {
     // The kubelet has it from the Node object, where the overlay reads it, too.
     if (this.#overlay !== undefined) return;
     // The kubelet says it once: it must be known after a restart of ours.
-    this.#settings.put('kubelet', { podCidr: cidr });
+    if (cidr !== this.#givenCidr) this.#settings.put('kubelet', { podCidr: cidr });
+    this.#givenCidr = cidr;
     await this.#looking;
     await this.look();
   }
@@ -225,9 +231,12 @@ class NodeNetwork implements PodNetwork {
 
   #podCidr(): string {
     if (this.#overlay !== undefined) return this.#overlay.podCidr;
-    return this.#configuredCidr === ''
-      ? (this.#settings.get('kubelet')?.podCidr ?? '')
-      : this.#configuredCidr;
+    return this.#configuredCidr === '' ? this.#givenCidr : this.#configuredCidr;
+  }
+
+  #rangeBy(): 'configuration' | 'overlay' | 'caller' {
+    if (this.#overlay !== undefined) return 'overlay';
+    return this.#configuredCidr === '' ? 'caller' : 'configuration';
   }
 
   /** The overlay says which ranges are this node's, and what fits its link. */

@@ -40,6 +40,8 @@ export interface NetworkStatus {
   ready: boolean;
   reason: string;
   message: string;
+  /** The range of pod addresses in force, and who gave it; absent: none is known. */
+  range?: { podCidr: string; by: 'configuration' | 'overlay' | 'caller' };
   /** The VXLAN, where one is configured. */
   overlay?: OverlayStatus;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Fault, type FaultKind } from '../ground/fault.ts';
 import { SILENT } from '../ground/log.ts';
+import { Notices } from '../ground/notices.ts';
 import { RecordStore } from '../ground/records.ts';
 import { NO_STAGES } from '../ground/stages.ts';
 import type { Images } from '../image/images.ts';
@@ -20,6 +21,8 @@ export class ImageStore {
   /** Another one: the node went down in between. */
   bootId = 'boot-1';
   images!: Images;
+  /** What the store has told. */
+  notices = new Notices();
   #records!: RecordStore;
   #exits!: ExitWatcher;
 
@@ -31,6 +34,7 @@ export class ImageStore {
       store.#exits = await ExitWatcher.start();
       store.#records = new RecordStore(store.path('records.db'));
       store.bootId = 'boot-1';
+      store.notices = new Notices();
       store.images = await store.open();
     });
     afterEach(async () => {
@@ -51,6 +55,7 @@ export class ImageStore {
       root: this.root,
       records: this.#records,
       log: SILENT,
+      notices: this.notices,
       stages: NO_STAGES,
       bootId: this.bootId,
       exits: this.#exits,

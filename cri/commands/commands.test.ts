@@ -56,6 +56,21 @@ describe('the command line', () => {
           lastError: 'no plugin',
         },
       ],
+      disk: {
+        path: '/var/lib/berth',
+        bytesTotal: 50e9,
+        bytesFree: 12e9,
+        inodesTotal: 3_000_000,
+        inodesFree: 2_000_000,
+      },
+      notices: [
+        {
+          id: 1,
+          at: '2026-01-01T00:01:00.000Z',
+          kind: 'store-repaired' as const,
+          message: 'The image store was repaired: layer x: its directory is missing',
+        },
+      ],
       quarantined: [{ kind: 'containers', id: 'c1', reason: 'not JSON' }],
       pulls: [
         { image: 'reg.example/x:1', stage: 'resolve' as const, sinceMs: 20, progress: undefined },
@@ -82,6 +97,7 @@ Images       1
 Processes    0 watched
 Network      ready
 Cgroups      cgroupfs
+Disk         12.0 GB of 50.0 GB free, 66 % of its inodes (/var/lib/berth)
 
 Handlers
   NAME             VERSION   STATE
@@ -105,6 +121,10 @@ Debts (undo steps that failed and are tried again)
 Quarantined records
   KIND         ID   REASON
   containers   c1   not JSON
+
+Lately
+  SINCE   WHAT
+  1 min   The image store was repaired: layer x: its directory is missing
 `,
     );
   });

@@ -1,5 +1,6 @@
 import type { NetworkStatus } from '../../network/pod-network.ts';
 import type { DaemonCensus } from '../census.ts';
+import type { DiskSpace } from '../disk-space.ts';
 import { withDaemon } from './daemon-client.ts';
 import { bytes, duration, table } from './text.ts';
 
@@ -37,6 +38,7 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
     ['Network', network.ready ? 'ready' : `not ready: ${network.message || network.reason}`],
     ...overlayFacts(network.overlay),
     ['Cgroups', census.cgroupDriver],
+    ...(census.disk === undefined ? [] : [['Disk', diskText(census.disk)]]),
   ];
   const wide = Math.max(...facts.map(([name]) => name!.length));
   return [
@@ -83,7 +85,17 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
       ['KIND', 'ID', 'REASON'],
       census.quarantined.map(({ kind, id, reason }) => [kind, short(id), reason]),
     ),
+    section(
+      'Lately',
+      ['SINCE', 'WHAT'],
+      census.notices.map(({ at, message }) => [duration(nowMs - Date.parse(at)), message]),
+    ),
   ].join('');
+}
+
+function diskText({ path, bytesTotal, bytesFree, inodesTotal, inodesFree }: DiskSpace): string {
+  const inodes = inodesTotal === 0 ? '' : `, ${Math.floor((100 * inodesFree) / inodesTotal)} % of its inodes`;
+  return `${bytes(bytesFree)} of ${bytes(bytesTotal)} free${inodes} (${path})`;
 }
 
 function overlayFacts(overlay: NetworkStatus['overlay']): string[][] {

@@ -348,6 +348,9 @@ export const FAKE_DAEMON: DaemonFacts = {
   version: '0.0.0-test',
   startedAt: new Date(0),
   versions: { node: process.version },
+  preferredHandler: 'crun',
+  notices: () => [],
+  disk: () => undefined,
   config: () => ({ root: '/var/lib/berth' }),
   check: async () => ({ live: true, pods: [], store: { verified: 1, unverifiable: 0, findings: [] } }),
 };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DaemonCensus } from '../../cri/census.ts';
 import { ImageLibrary } from '../image-library.ts';
 import { busyboxImage } from '../image-builder.ts';
 import { TestNode } from '../node.ts';
@@ -76,6 +77,15 @@ describe('a full disk', () => {
       statfsSync(root).bfree >= before - 64 ? true : undefined,
     );
     assert.deepEqual(readdirSync(join(root, 'images/ingest')), []);
+    const { json } = await node.client.call('Census', {});
+    const { notices, disk } = JSON.parse(json) as DaemonCensus;
+    assert.deepEqual(
+      notices.map(({ kind }) => kind),
+      ['no-room', 'no-room'],
+    );
+    assert.match(notices[1]!.message, /noise:1.*needs at least/);
+    const { bsize, blocks, files } = statfsSync(root);
+    assert.deepEqual([disk?.bytesTotal, disk?.inodesTotal], [bsize * blocks, files]);
     const { images } = await node.client.call('ListImages', {});
     assert.deepEqual(
       images.map(({ repoTags }) => repoTags[0]),

@@ -84,6 +84,11 @@ describeInOwnNamespaces('the image store looked through', import.meta.url, () =>
         ],
       );
       assert.equal(store.images.find(one.id), undefined, 'so that its users pull it');
+      assert.deepEqual(
+        store.notices.list().map(({ kind }) => kind),
+        ['store-repaired'],
+      );
+      assert.match(store.notices.list()[0]!.message, pattern);
       assert.notEqual(store.images.find(two.id), undefined);
       assert.deepEqual((await check()).findings, []);
       assert.equal((await pull('one:1')).id, one.id);
