@@ -20,7 +20,6 @@ const MASKED_UNITS = [
   'fstrim.timer',
   'getty.target',
   'kmod-static-nodes.service',
-  'modprobe@.service',
   'proc-sys-fs-binfmt_misc.automount',
   'sys-fs-fuse-connections.mount',
   'sys-kernel-config.mount',

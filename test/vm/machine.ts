@@ -18,6 +18,8 @@ import { initialRamDisk } from './initial-ram-disk.ts';
 import { program, words } from './programs.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../..');
+/** Room for the sources, some six times of what they are. */
+const SOURCES_BYTES = 32 << 20;
 const BOOT_LIMIT_MS = 240_000;
 const OFF_LIMIT_MS = 90_000;
 /** Where the sources lie in the machine. */
@@ -156,9 +158,10 @@ export class Machine {
     return this.#present.writeFile(path, content, mode);
   }
 
-  /** Brings this repository's sources into the machine, as they were when it was made. */
+  /** Brings this repository's sources into the machine as they are now. */
   async bringSources(): Promise<void> {
-    await this.sh(`tar -C ${INSIDE} -xf /dev/vdc`);
+    await this.#packSources();
+    await this.sh(`blockdev --flushbufs /dev/vdc && tar -C ${INSIDE} -xf /dev/vdc`);
   }
 
   async #packSources(): Promise<void> {
@@ -168,6 +171,8 @@ export class Machine {
       ['tar', '-C', REPOSITORY, ...without, ...owner, '-cf', this.#file('sources.tar'), '.'],
       60_000,
     );
+    // The disk keeps its size while the machine lives.
+    truncateSync(this.#file('sources.tar'), SOURCES_BYTES);
   }
 
   get #present(): Channel {

@@ -1,10 +1,12 @@
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { prepareImages } from './images.ts';
 import { INSIDE, Machine } from './machine.ts';
 
 /*
  * Runs something in the machine: see README.md. `node test/vm/run.ts --shell 'COMMAND'` runs a command,
- * `node test/vm/run.ts FILE.test.ts …` test files, both together the command first.
+ * `node test/vm/run.ts FILE.test.ts …` test files, both together the command first. With `--lines` each line of standard
+ * input is a command more, each with the sources as they are then.
  */
 
 const begun = performance.now();
@@ -19,11 +21,15 @@ const { values, positionals: files } = parseArgs({
     handler: { type: 'string' },
     grep: { type: 'string' },
     limit: { type: 'string', default: '900' },
+    lines: { type: 'boolean', default: false },
     console: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
 const limitMs = Number(values.limit) * 1000;
+const testEnvironment = { BERTH_TEST_HANDLER: values.handler ?? '', BERTH_TEST_VERBOSE: '1' };
+const grep = values.grep === undefined ? [] : ['--grep', values.grep];
+const mocha = ['bin/node', 'node_modules/mocha/bin/mocha.js', '--timeout', '600000', ...grep];
 const images = await prepareImages(say);
 say('booting');
 const machine = await Machine.make(images);
@@ -35,19 +41,18 @@ try {
   say('up');
   await machine.bringSources();
   say('the sources are inside');
-  if (values.shell !== undefined) {
-    const { code } = await machine.run(['sh', '-c', values.shell], { cwd: INSIDE, limitMs, onOutput });
-    say(`exit code ${code}`);
-    process.exitCode = code;
-  }
-  for (const file of files) {
-    const env = { BERTH_TEST_HANDLER: values.handler ?? '', BERTH_TEST_VERBOSE: '1' };
-    const mocha = [`${INSIDE}/bin/node`, `${INSIDE}/node_modules/mocha/bin/mocha.js`, '--timeout', '600000'];
-    const grep = values.grep === undefined ? [] : ['--grep', values.grep];
-    const { code } = await machine.run([...mocha, ...grep, file], { cwd: INSIDE, env, limitMs, onOutput });
-    say(`${file}: exit code ${code}`);
+  const command = async (argv: string[], env: Record<string, string> = {}): Promise<void> => {
+    const { code } = await machine.run(argv, { cwd: INSIDE, env, limitMs, onOutput });
+    say(`${argv.at(-1)!.slice(0, 100)}: exit code ${code}`);
     if (code !== 0) process.exitCode = code;
-  }
+  };
+  if (values.shell !== undefined) await command(['sh', '-c', values.shell]);
+  for (const file of files) await command([...mocha, file], testEnvironment);
+  if (values.lines)
+    for await (const line of createInterface({ input: process.stdin })) {
+      await machine.bringSources();
+      await command(['sh', '-c', line], testEnvironment).catch((error: Error) => say(error.message));
+    }
 } finally {
   if (values.console) console.log(machine.console);
   await machine.destroy();
