@@ -167,6 +167,7 @@ class Store implements Images {
       authFiles: config.authFiles,
       transfer: { ...DEFAULT_LIMITS, ...config.transfer },
       verifier,
+      exits: parts.exits,
       warm: () => pool.warm(),
     });
     this.#loader = new ArchiveLoader({

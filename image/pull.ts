@@ -1,6 +1,7 @@
 import { Fault, faultAt } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import type { Stage, StageSink } from '../ground/stages.ts';
+import type { ExitWatcher } from '../native/exits.ts';
 import { BufferTurnover } from '../native/memory.ts';
 import type { Catalog, StoredImage } from './catalog.ts';
 import type { PullAuth, PullProgress, PullTotals, RunningPull } from './images.ts';
@@ -10,8 +11,9 @@ import { MAX_CONFIG, parseManifest, type Manifest } from './manifest.ts';
 import { choosePlatform } from './platform.ts';
 import { fullName, parseReference, repositoryName, type Reference } from './reference.ts';
 import { readAuthFiles } from './registry/auth-files.ts';
+import { askHelper } from './registry/credential-helpers.ts';
 import { RegistryClient, type FetchedManifest } from './registry/client.ts';
-import { fingerprint } from './registry/credentials.ts';
+import { fingerprint, registriesOf } from './registry/credentials.ts';
 import { registryHosts } from './registry/hosts.ts';
 import { TokenCache } from './registry/token-cache.ts';
 import type { TransferLimits } from './registry/transport.ts';
@@ -43,6 +45,7 @@ export class Puller {
   readonly #tokens = new TokenCache();
   readonly #transfer: TransferLimits;
   readonly #verifier: Verifier;
+  readonly #exits: ExitWatcher;
   readonly #warm: () => void;
   readonly #pulls = new Set<Running>();
   readonly #turnover = new BufferTurnover();
@@ -58,6 +61,7 @@ export class Puller {
     authFiles: string[];
     transfer: TransferLimits;
     verifier: Verifier;
+    exits: ExitWatcher;
     /** Called when layers will have to be unpacked soon. */
     warm: () => void;
   }) {
@@ -70,6 +74,7 @@ export class Puller {
     this.#authFiles = options.authFiles;
     this.#transfer = options.transfer;
     this.#verifier = options.verifier;
+    this.#exits = options.exits;
     this.#warm = options.warm;
   }
 
@@ -114,7 +119,7 @@ export class Puller {
     let outcome: 'done' | 'failed' = 'failed';
     try {
       stage('resolve');
-      client = await this.#client(reference, auth);
+      client = await this.#client(reference, auth, signal);
       const top = await client.manifest(reference.digest ?? reference.tag!, signal);
       const { digest, mediaType, bytes } = top;
       // Before anything of the image is used, and also when all of it is here under another name.
@@ -142,9 +147,15 @@ export class Puller {
   }
 
   /** Configuration and credentials are read for each pull: who changes them restarts nothing. */
-  async #client(reference: Reference, auth: PullAuth | undefined): Promise<RegistryClient> {
+  async #client(
+    reference: Reference,
+    auth: PullAuth | undefined,
+    signal: AbortSignal,
+  ): Promise<RegistryClient> {
     const hosts = await registryHosts(this.#registryConfigDir, reference.registry);
-    const node = await readAuthFiles(this.#authFiles, this.#log);
+    const registries = registriesOf(hosts, reference, auth);
+    const ask = askHelper(this.#exits, this.#log, signal);
+    const node = await readAuthFiles(this.#authFiles, this.#log, registries, ask);
     const tokens = this.#tokens;
     return new RegistryClient({
       reference,

@@ -5,14 +5,30 @@ import { join } from 'node:path';
 import type { Log } from '../../ground/log.ts';
 import { SILENT } from '../../ground/log.ts';
 import { readAuthFiles } from './auth-files.ts';
+import type { AskHelper } from './credential-helpers.ts';
+
+const NONE = {
+  username: '',
+  password: '',
+  auth: '',
+  serverAddress: '',
+  identityToken: '',
+  registryToken: '',
+};
 
 describe('credential files', () => {
   let directory: string;
   let warnings: string[];
+  let asked: string[];
+  const ask: AskHelper = async (helper, registry) => {
+    asked.push(`${helper} ${registry}`);
+    return helper === 'mute' ? undefined : { ...NONE, username: `${helper} for ${registry}` };
+  };
   const log: Log = { ...SILENT, warn: (...parts: unknown[]) => void warnings.push(JSON.stringify(parts)) };
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'berth-auth-'));
     warnings = [];
+    asked = [];
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -22,7 +38,7 @@ describe('credential files', () => {
     return path;
   };
   const users = async (paths: string[], ...names: [string, string][]): Promise<(string | undefined)[]> => {
-    const node = await readAuthFiles(paths, log);
+    const node = await readAuthFiles(paths, log, [...new Set(names.map(([registry]) => registry))], ask);
     return names.map(([registry, repository]) => node.find(registry, repository)?.username);
   };
 
@@ -58,7 +74,7 @@ describe('credential files', () => {
         'http://plain.example': { username: 'plain' },
         'helper.example': {},
       },
-      credsStore: 'desktop',
+      credsStore: 'mute',
     });
     assert.deepEqual(
       await users(
@@ -82,10 +98,50 @@ describe('credential files', () => {
     });
     const paths = [broken, list, join(directory, 'directory'), join(directory, 'absent'), first, second];
     assert.deepEqual(await users(paths, ['reg.example', 'x']), ['first']);
-    const node = await readAuthFiles([first, second], log);
+    const node = await readAuthFiles([first, second], log, ['b'], ask);
     assert.equal(node.find('b', 'x')?.auth, 'x');
     assert.equal(warnings.length, 3);
     assert.doesNotMatch(warnings.join(), /s3cret/);
+  });
+
+  it('have helpers for hosts before what they hold themselves, and one for all the others after it', async () => {
+    const file = write('config.json', {
+      auths: {
+        'own.example': { username: 'own' },
+        'helped.example': { username: 'passed by' },
+        'store.example': {},
+      },
+      credHelpers: { 'helped.example': 'one', 'https://mute.example/v1/': 'mute' },
+      credsStore: 'all',
+    });
+    const second = write('second.json', { auths: { 'mute.example': { username: 'second' } } });
+    const names: [string, string][] = [
+      ['own.example', 'x'],
+      ['helped.example', 'x'],
+      ['store.example', 'x'],
+      ['mute.example', 'x'],
+    ];
+    assert.deepEqual(await users([file, second], ...names), [
+      'own',
+      'one for helped.example',
+      'all for store.example',
+      'second',
+    ]);
+    assert.deepEqual(asked.toSorted(), [
+      'all own.example',
+      'all store.example',
+      'mute mute.example',
+      'one helped.example',
+    ]);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('are refused when their helpers are no names', async () => {
+    const list = write('list.json', { credHelpers: 'one', auths: { a: { username: 'x' } } });
+    const store = write('store.json', { credsStore: 7, auths: { a: { username: 'x' } } });
+    assert.deepEqual(await users([list, store], ['a', 'x']), [undefined]);
+    assert.equal(warnings.length, 2);
+    assert.deepEqual(asked, []);
   });
 
   it('are not read when they are beyond all bounds', async () => {

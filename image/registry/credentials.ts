@@ -44,7 +44,22 @@ export function credentialsFor(
   node: NodeCredentials,
 ): Credentials {
   if (auth !== undefined && mayReceive(host, auth)) return credentialsFrom(auth);
-  return credentialsFrom(node.find(host.origin ? registry : host.base.host, repository));
+  return credentialsFrom(node.find(nameOnNode(host, registry), repository));
+}
+
+/** The names under which the node's own credentials are wanted: those of the hosts that the caller gave none for. */
+export function registriesOf(
+  hosts: RegistryHost[],
+  { registry }: Reference,
+  auth: PullAuth | undefined,
+): string[] {
+  const own = hosts.filter((host) => auth === undefined || !mayReceive(host, auth));
+  return [...new Set(own.map((host) => nameOnNode(host, registry)))];
+}
+
+/** A mirror goes by its own name. */
+function nameOnNode(host: RegistryHost, registry: string): string {
+  return host.origin ? registry : host.base.host;
 }
 
 /**

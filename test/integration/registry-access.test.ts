@@ -132,4 +132,25 @@ describe('access to registries', () => {
     writeFileSync(store.path('auth.json'), '{"auths": {"reg.example": {"auth": "s3cret');
     await store.refuses(pull(), 'permission', /401/);
   });
+
+  it('shows what a credential helper of the node has', async () => {
+    const { address } = await start({ tls: server, htpasswd: join(directory, 'htpasswd') });
+    configure(address, `ca = "${authority.ca}"`);
+    const answer = JSON.stringify({ Username: AUTH.username, Secret: AUTH.password });
+    writeFileSync(
+      store.path('docker-credential-node'),
+      `#!/bin/sh\nserver=$(cat); [ "$1 $server" = 'get reg.example' ] && echo '${answer}'\n`,
+      { mode: 0o755 },
+    );
+    const path = process.env['PATH'];
+    process.env['PATH'] = `${store.path('')}:${path}`;
+    try {
+      writeFileSync(store.path('auth.json'), JSON.stringify({ credHelpers: { 'reg.example': 'node' } }));
+      await pulls();
+      writeFileSync(store.path('auth.json'), JSON.stringify({ credHelpers: { 'other.example': 'node' } }));
+      await store.refuses(pull(), 'permission', /401/);
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
 });
