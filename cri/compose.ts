@@ -76,7 +76,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const network = parts.adopt(await openNetworkRoom(options, records, exits), (one) => one.close());
   await network.start();
   const settings = podSettings(config);
-  progress('Trying the handlers');
+  progress('Opening the pods');
   const pods = parts.adopt(
     await openPods({
       state: config.state,
@@ -90,6 +90,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       log,
       bootId,
       progress,
+      version,
     }),
     (one) => one.close(),
   );
@@ -127,7 +128,6 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       socket: config.cri.listen,
       files,
       cgroupDriver: settings.cgroupDriver,
-      handlers: pods.handlers().flatMap(({ name, usable }) => (usable ? [name] : [])),
       ms: Math.round(performance.now() - begun),
       sinceExecMs: Math.round(performance.now()),
     },

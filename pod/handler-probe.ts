@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
@@ -28,6 +28,15 @@ const NO_FEATURES: HandlerFeatures = {
   userNamespaces: false,
   submountsInUserns: false,
   commandCgroups: 'none',
+};
+
+/** What is said of a runtime until it was tried. */
+export const UNTRIED: ProbeResult = {
+  version: '',
+  usable: false,
+  reason: 'it is being tried out',
+  features: NO_FEATURES,
+  noUserNamespaces: 'it is being tried out',
 };
 
 /** A user namespace to try runtimes in, or why there is none. */
@@ -137,6 +146,22 @@ async function wordsOf(runtime: OciRuntime, exits: ExitWatcher, ...argv: string[
   return stdout.toString();
 }
 
+function prefixOf(runtime: Pick<OciRuntime, 'name'>): string {
+  return `probe-${runtime.name}-`;
+}
+
+/**
+ * Takes away what a trial left that was cut off with its daemon. `root` is where the runtime keeps its containers,
+ * `scratch` as in `ProbeOptions`.
+ */
+export async function sweepTrials(runtime: OciRuntime, root: string, scratch: string): Promise<void> {
+  const ofTrials = (name: string): boolean => name.startsWith(prefixOf(runtime));
+  if (existsSync(root))
+    for (const id of readdirSync(root).filter(ofTrials)) await runtime.delete(id, { force: true });
+  for (const bundle of readdirSync(scratch).filter(ofTrials))
+    rmSync(join(scratch, bundle), { recursive: true, force: true });
+}
+
 /** Creates and deletes a container with these mounts; `look` sees its first process in between. */
 async function tryCreate(
   runtime: OciRuntime,
@@ -145,7 +170,7 @@ async function tryCreate(
   userns: UserNamespace | undefined,
   look: (pid: number) => void,
 ): Promise<void> {
-  const id = `probe-${runtime.name}-${process.pid}${userns === undefined ? '' : '-userns'}`;
+  const id = `${prefixOf(runtime)}${process.pid}${userns === undefined ? '' : '-userns'}`;
   const bundle = join(options.scratch, id);
   try {
     // crun wants to find /dev, runc the mount point of /proc.

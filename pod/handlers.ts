@@ -1,7 +1,9 @@
 import { Fault } from '../ground/fault.ts';
+import type { Log } from '../ground/log.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import type { HandlerStatus } from './pods.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
+import type { PodSettings } from './settings.ts';
 
 /** A runtime handler: an OCI runtime, who makes its sandboxes, and who takes commands into its containers. */
 export interface Handler {
@@ -11,14 +13,31 @@ export interface Handler {
   exec: 'inprocess' | 'oci';
 }
 
-/** The handlers of this node, as they were found at start. */
+/** The handlers of this node. */
 export class Handlers {
+  /** Settles when all are tried and the default is chosen; `pick` answers from then on. Never rejects. */
+  tried: Promise<void> = Promise.resolve();
   readonly #byName: Map<string, Handler>;
-  readonly #defaultName: string;
+  #defaultName = '';
 
-  constructor(handlers: Handler[], defaultName: string) {
+  constructor(handlers: Handler[]) {
     this.#byName = new Map(handlers.map((handler) => [handler.status.name, handler]));
-    this.#defaultName = defaultName;
+  }
+
+  /** Takes the configured default when it works or was named on purpose; else the first that works. */
+  choose({ defaultHandler, defaultHandlerNamed }: PodSettings, log: Log): void {
+    const all = this.list();
+    const wanted = all.find(({ name }) => name === defaultHandler);
+    const chosen =
+      wanted?.usable === true || defaultHandlerNamed ? wanted : (all.find(({ usable }) => usable) ?? wanted);
+    for (const { name, usable, reason } of all)
+      if (!usable) log.warn({ handler: name, reason }, 'handler cannot be used on this host');
+    if (chosen !== undefined && chosen !== wanted)
+      log.warn({ handler: chosen.name, instead: defaultHandler }, 'taking another default handler');
+    if (chosen !== undefined) chosen.isDefault = true;
+    this.#defaultName = chosen?.name ?? defaultHandler;
+    const usable = all.flatMap((one) => (one.usable ? [one.name] : []));
+    log.info({ usable, default: this.#defaultName }, 'The runtime handlers are known');
   }
 
   list(): HandlerStatus[] {

@@ -1,11 +1,9 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { basename, join } from 'node:path';
 import type { Clock } from '../ground/clock.ts';
-import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
 import type { RecordStore } from '../ground/records.ts';
 import type { StageSink } from '../ground/stages.ts';
+import { waitOrAbort } from '../ground/wait.ts';
 import type { Images } from '../image/images.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { bindMount, makePrivate, mounts } from '../native/mount.ts';
@@ -13,7 +11,6 @@ import { setSubreaper } from '../native/namespaces.ts';
 import { findExecutable } from '../native/spawn.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { attach } from './attach/attach.ts';
-import { createPodCgroup, removePodCgroup } from './cgroup/pod-cgroup.ts';
 import { Conmon } from './conmon.ts';
 import { checkContainerRecord, type Container } from './container.ts';
 import { createContainer } from './container-create.ts';
@@ -31,11 +28,9 @@ import { CriuProbe } from './checkpoint/criu.ts';
 import { EventQueue } from './event-queue.ts';
 import { EVENTS_AHEAD } from './events.ts';
 import { execSync } from './exec-sync.ts';
-import { probeRuntime } from './handler-probe.ts';
-import { Handlers, type Handler } from './handlers.ts';
 import { LogCuts } from './log-cuts.ts';
+import { openHandlers } from './open-handlers.ts';
 import { reopenLog } from './log-reopen.ts';
-import { OciDriver } from './oci-driver.ts';
 import type { Parts } from './parts.ts';
 import { PodPaths } from './paths.ts';
 import { connectPort } from './port-connect.ts';
@@ -43,8 +38,6 @@ import type { Census, Pods } from './pods.ts';
 import { recover } from './recovery.ts';
 import { Reservations } from './reservations.ts';
 import { checkSandboxRecord, type Sandbox } from './sandbox.ts';
-import { InprocessSandboxMaker } from './sandbox-maker-inprocess.ts';
-import { OciSandboxMaker } from './sandbox-maker-oci.ts';
 import { registerSandboxDebts } from './sandbox-release.ts';
 import { removeSandbox } from './sandbox-remove.ts';
 import { runSandbox } from './sandbox-run.ts';
@@ -59,7 +52,6 @@ import { prepareDefaultFilter } from './spec/seccomp/compiled-filter.ts';
 import { containerStats, listContainerStats } from './stats/container-stats.ts';
 import { metricDescriptors, podMetrics } from './metrics/pod-metrics.ts';
 import { listSandboxStats, sandboxStats } from './stats/sandbox-stats.ts';
-import { openProbeUserns } from './userns/probe.ts';
 
 const REAP_INTERVAL_MS = 1_000;
 
@@ -78,11 +70,14 @@ export interface OpenPodsOptions {
   bootId: string;
   /** Hears of each step until List is right. */
   progress?: (step: string) => void;
+  /** Of Berth. */
+  version: string;
 }
 
 /**
- * Opens the pod room: probes the handlers, takes up what an earlier run left, and resolves when List is right.
- * `cleaning` of the result settles when the remains of the earlier run are gone.
+ * Opens the pod room: takes up what an earlier run left, and resolves when List is right. Handlers that are not known
+ * yet are tried behind that; what needs one waits for it. `cleaning` of the result settles when the remains of the
+ * earlier run are gone.
  */
 export async function openPods(options: OpenPodsOptions): Promise<Pods & { cleaning: Promise<void> }> {
   const { settings, records, log, clock } = options;
@@ -112,7 +107,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
       maxLogBytes: settings.maxLogBytes,
     }),
     logCuts: new LogCuts(log),
-    handlers: await openHandlers(options, paths),
+    handlers: openHandlers({ ...options, paths }),
     debts: new Debts(records.table<DebtRecord>('debts', undefined, { vital: true }), clock, log),
     events: new EventQueue(EVENTS_AHEAD, (dropped) =>
       log.warn({ dropped }, 'a follower of the events reads too slowly and has lost some'),
@@ -162,96 +157,51 @@ function noteBoot(records: RecordStore, bootId: string): boolean {
   return before !== undefined && before !== bootId;
 }
 
-async function openHandlers(options: OpenPodsOptions, paths: PodPaths): Promise<Handlers> {
-  const { settings, exits, log } = options;
-  const limit = new Limit(Math.max(settings.maxRuntimeChildren, availableParallelism()));
-  const inprocess = await InprocessSandboxMaker.start({ exits });
-  // Made here once, so that the probes do not take it away from each other.
-  const cgroup = createPodCgroup(settings.cgroupParent);
-  using probe = await openProbeUserns(exits, paths.state, options.images);
-  const handlers = await Promise.all(
-    Object.entries(settings.handlers).map(async ([name, { path, sandbox, exec }]): Promise<Handler> => {
-      const runtime = new OciDriver({
-        name,
-        path: findExecutable(path) ?? path,
-        root: join(paths.oci, name),
-        systemdCgroup: settings.cgroupDriver === 'systemd',
-        exits,
-        limit,
-      });
-      const { cgroupDriver, cgroupParent } = settings;
-      const { userns } = probe;
-      const scratch = paths.state;
-      const found = await probeRuntime(runtime, { exits, scratch, cgroupDriver, cgroupParent, userns });
-      const maker =
-        sandbox === 'inprocess'
-          ? inprocess
-          : new OciSandboxMaker({
-              runtime,
-              exits,
-              state: paths.pauses,
-              cgroupDriver,
-            });
-      const status = { name, path: runtime.path, isDefault: false, ...found };
-      return { status, runtime, maker, exec: exec === 'auto' ? usualExec(runtime.path) : exec };
-    }),
-  );
-  await removePodCgroup(cgroup);
-  return new Handlers(handlers, chooseDefault(handlers, settings, log));
-}
-
-/** Other runtimes may put something else around a container than namespaces and cgroups: a virtual machine. */
-function usualExec(path: string): 'inprocess' | 'oci' {
-  return ['crun', 'runc'].includes(basename(path)) ? 'inprocess' : 'oci';
-}
-
-/** The configured default when it works or was named on purpose; else the first that works. */
-function chooseDefault(handlers: Handler[], settings: PodSettings, log: Log): string {
-  const wanted = handlers.find(({ status }) => status.name === settings.defaultHandler);
-  const chosen =
-    wanted?.status.usable === true || settings.defaultHandlerNamed
-      ? wanted
-      : (handlers.find(({ status }) => status.usable) ?? wanted);
-  for (const { status } of handlers) {
-    if (!status.usable)
-      log.warn({ handler: status.name, reason: status.reason }, 'handler cannot be used on this host');
-  }
-  if (chosen !== undefined && chosen !== wanted) {
-    log.warn(
-      { handler: chosen.status.name, instead: settings.defaultHandler },
-      'taking another default handler',
-    );
-  }
-  if (chosen !== undefined) chosen.status.isDefault = true;
-  return chosen?.status.name ?? settings.defaultHandler;
-}
-
 function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
+  const tried = (signal?: AbortSignal): Promise<void> => waitOrAbort(parts.handlers.tried, signal);
   return {
-    runSandbox: (config, handler, signal) => runSandbox(parts, config, handler, signal),
+    runSandbox: async (config, handler, signal) => {
+      await tried(signal);
+      return runSandbox(parts, config, handler, signal);
+    },
     stopSandbox: (id, signal) => stopSandbox(parts, id, signal),
     removeSandbox: (id, signal) => removeSandbox(parts, id, signal),
     sandbox: (id) => sandboxView(parts, parts.sandboxes.find(id)),
     listSandboxes: (filter = { labels: {} }) => listSandboxes(parts, filter),
-    createContainer: (sandboxId, config, sandboxConfig, signal) =>
-      createContainer(parts, sandboxId, config, sandboxConfig, signal),
-    startContainer: (id, signal) => startContainer(parts, id, signal),
+    createContainer: async (sandboxId, config, sandboxConfig, signal) => {
+      await tried(signal);
+      return createContainer(parts, sandboxId, config, sandboxConfig, signal);
+    },
+    startContainer: async (id, signal) => {
+      await tried(signal);
+      return startContainer(parts, id, signal);
+    },
     stopContainer: (id, graceSeconds, signal) => stopContainer(parts, id, graceSeconds, signal),
     removeContainer: (id, signal) => removeContainer(parts, id, signal),
     container: (id) => containerView(parts, parts.containers.find(id)),
     listContainers: (filter = { labels: {} }) => listContainers(parts, filter),
-    execSync: (id, command, timeout, signal) => execSync(parts, id, command, timeout, signal),
-    exec: (id, request, signal) => exec(parts, id, request, signal),
+    execSync: async (id, command, timeout, signal) => {
+      await tried(signal);
+      return execSync(parts, id, command, timeout, signal);
+    },
+    exec: async (id, request, signal) => {
+      await tried(signal);
+      return exec(parts, id, request, signal);
+    },
     attach: async (id, request, signal) => {
       signal?.throwIfAborted();
       return attach(parts, id, request);
     },
     connect: (id, port, signal) => connectPort(parts, id, port, signal),
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
-    updateContainer: (id, resources, annotations, signal) =>
-      updateContainer(parts, id, resources, annotations, signal),
-    checkpointContainer: (id, location, timeout, signal) =>
-      checkpointContainer(parts, id, location, timeout, signal),
+    updateContainer: async (id, resources, annotations, signal) => {
+      await tried(signal);
+      return updateContainer(parts, id, resources, annotations, signal);
+    },
+    checkpointContainer: async (id, location, timeout, signal) => {
+      await tried(signal);
+      return checkpointContainer(parts, id, location, timeout, signal);
+    },
     updateSandbox: (id, update) => updateSandbox(parts, id, update),
     containerStats: (id) => containerStats(parts, parts.containers.find(id)),
     listContainerStats: (filter = { labels: {} }) => listContainerStats(parts, filter),
@@ -261,6 +211,7 @@ function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
     listSandboxStats: (filter = { labels: {} }) => listSandboxStats(parts, filter),
     events: (signal) => parts.events.subscribe(signal),
     handlers: () => parts.handlers.list(),
+    handlersTried: tried,
     cgroupDriver: () => parts.settings.cgroupDriver,
     census: () => census(parts, options),
   };
@@ -295,6 +246,7 @@ async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
   clearInterval(reaper);
   parts.logCuts.close();
   parts.debts.close();
+  await parts.handlers.tried;
   const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));
   await Promise.all([...makers].map((maker) => maker.close()));
 }

@@ -12,7 +12,7 @@ describe('a maker of sandboxes in process', () => {
     try {
       const count = () => readdirSync('/proc/self/fd').length;
       const before = count();
-      const maker = await InprocessSandboxMaker.start({ exits });
+      const maker = InprocessSandboxMaker.start({ exits });
       await maker.close();
       await maker.close();
       const wanted: SandboxRequest = {

@@ -39,7 +39,7 @@ describe('sandboxes made in process', () => {
   before(async () => {
     directory = mkdtempSync(`${tmpdir()}/sandboxes-`);
     exits = await ExitWatcher.start();
-    maker = await InprocessSandboxMaker.start({ exits });
+    maker = InprocessSandboxMaker.start({ exits });
   });
   afterEach(async () => {
     for (const { request, sandbox } of made.splice(0)) await maker.destroy(request, sandbox);

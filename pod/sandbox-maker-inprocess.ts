@@ -21,6 +21,8 @@ const PAUSES: ReadonlySet<string> = new Set([PAUSE_NAME]);
  * `SandboxThread`), one sandbox after the other in about a millisecond each.
  */
 export class InprocessSandboxMaker implements SandboxMaker {
+  /** Rejects with Fault when this node cannot make sandboxes this way, and says why; so does every `make` then. */
+  readonly ready: Promise<unknown>;
   readonly entersCgroup = nodeHierarchy().version === 1;
   readonly #exits: ExitWatcher;
   readonly #worker: Worker;
@@ -47,18 +49,13 @@ export class InprocessSandboxMaker implements SandboxMaker {
         resolve();
       });
     });
+    this.ready = this.#expect(READY);
+    this.ready.catch((error: Fault) => (this.#over ??= error));
   }
 
-  /** Starts the thread. Rejects with Fault when this node cannot make sandboxes this way, and says why. */
-  static async start(options: { exits: ExitWatcher }): Promise<InprocessSandboxMaker> {
-    const maker = new InprocessSandboxMaker(options.exits);
-    try {
-      await maker.#expect(READY);
-    } catch (error) {
-      await maker.close();
-      throw error;
-    }
-    return maker;
+  /** Starts the thread. `ready` tells when it is up; what is asked of it before that waits. */
+  static start(options: { exits: ExitWatcher }): InprocessSandboxMaker {
+    return new InprocessSandboxMaker(options.exits);
   }
 
   /**

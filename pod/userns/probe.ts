@@ -41,7 +41,7 @@ export async function openProbeUserns(
 }
 
 /** The first directory on the way to `path` that only its owner may pass. */
-function closedDirectory(path: string): string | undefined {
+export function closedDirectory(path: string): string | undefined {
   const parts = path.split('/').filter((part) => part !== '');
   const places = ['/', ...parts.map((_, count) => `/${parts.slice(0, count + 1).join('/')}`)];
   return places.find((place) => (statSync(place).mode & OTHERS_PASS) === 0);

@@ -222,6 +222,7 @@ export class FakePods implements Pods {
 
   events: Pods['events'] = (signal) => this.published.subscribe(signal);
 
+  handlersTried: Pods['handlersTried'] = async () => {};
   handlers: Pods['handlers'] = () => [
     {
       name: 'crun',
