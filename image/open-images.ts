@@ -22,7 +22,7 @@ import type {
   StoreReport,
 } from './images.ts';
 import { Installer } from './install.ts';
-import { LayerStore, type LayerRecord } from './layers/layer-store.ts';
+import { LayerStore, type LayerRecord, type SetAside } from './layers/layer-store.ts';
 import { UnpackPool } from './layers/unpack-pool.ts';
 import { pinnedBy } from './pinned.ts';
 import { Puller, type PullOptions } from './pull.ts';
@@ -94,6 +94,8 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
     trash,
     log,
     sweep: options.inspectOnly !== true,
+    setAside: records.table<SetAside>('layers-set-aside'),
+    inUse: usedBySnapshots(records),
     beforeWriting: () => mark.set(),
   });
   const catalog = new Catalog(records.table<StoredImage>('images'), pinnedBy(config.pinned ?? []));
@@ -105,6 +107,13 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
   });
   const verifier = await openVerifier(options);
   return new Store({ ...options, trash, pool, layers, catalog, installer, verifier, mark });
+}
+
+/** Whether a snapshot was made on the layer. */
+function usedBySnapshots(records: RecordStore): (chainId: string) => boolean {
+  const snapshots = records.table<SnapshotRecord>('snapshots').all();
+  const used = new Set(snapshots.flatMap(({ value }) => value.layers));
+  return (chainId) => used.has(chainId);
 }
 
 async function openVerifier({ root, exits, log, config }: OpenImagesOptions): Promise<Verifier> {

@@ -34,6 +34,11 @@ export interface LayerRecord {
   recipe?: RecipeFacts | undefined;
 }
 
+/** A damaged layer in `root/quarantine`, by its directory's name: the chain ids that it had. */
+export interface SetAside {
+  chains: string[];
+}
+
 /** A layer that is wanted, and how to come by it. */
 export interface WantedLayer {
   chainId: string;
@@ -61,6 +66,7 @@ export class LayerStore {
   readonly #ingest: string;
   readonly #recipes: string;
   readonly #quarantine: string;
+  readonly #setAside: RecordTable<SetAside> | undefined;
   readonly #beforeWriting: () => Promise<void>;
   readonly #table: RecordTable<LayerRecord>;
   readonly #records = new Map<string, LayerRecord>();
@@ -84,6 +90,9 @@ export class LayerStore {
     log: Log;
     /** Throws away what no record names. Default: it does. */
     sweep?: boolean;
+    /** Damaged layers that were set aside, and whether containers may still run on one; default: none does. */
+    setAside?: RecordTable<SetAside>;
+    inUse?: (chainId: string) => boolean;
     /** Called before a layer is written. */
     beforeWriting?: () => Promise<void>;
   }) {
@@ -91,6 +100,7 @@ export class LayerStore {
     this.#ingest = join(options.root, 'ingest');
     this.#recipes = join(options.root, 'recipes');
     this.#quarantine = join(options.root, 'quarantine');
+    this.#setAside = options.setAside;
     this.#beforeWriting = options.beforeWriting ?? (() => Promise.resolve());
     this.#table = options.table;
     this.#pool = options.pool;
@@ -99,7 +109,7 @@ export class LayerStore {
     for (const directory of [this.#layers, this.#ingest, this.#recipes, this.#quarantine])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#load();
-    if (options.sweep !== false) this.#sweep();
+    if (options.sweep !== false) this.#sweep(options.inUse ?? (() => false));
   }
 
   get(chainId: string): LayerRecord | undefined {
@@ -139,6 +149,7 @@ export class LayerStore {
     const damaged = this.#records.get(chainId);
     if (damaged === undefined) return [];
     const gone = [...this.#records].filter(([, { directory }]) => directory === damaged.directory);
+    this.#setAside?.put(damaged.directory, { chains: gone.map(([chain]) => chain) });
     for (const [chain] of gone) {
       this.#table.delete(chain);
       this.#records.delete(chain);
@@ -366,7 +377,7 @@ export class LayerStore {
     }
   }
 
-  #sweep(): void {
+  #sweep(inUse: (chainId: string) => boolean): void {
     const there = new Set(readdirSync(this.#layers));
     for (const [id, { directory }] of this.#records) {
       if (there.has(directory)) continue;
@@ -375,12 +386,24 @@ export class LayerStore {
       this.#records.delete(id);
     }
     const known = new Set(this.#records.values().map((record) => record.directory));
-    // What was set aside has been there for people to look at until now.
-    for (const directory of [this.#ingest, this.#quarantine, this.#layers, this.#recipes]) {
-      const holdsKnown = directory === this.#layers || directory === this.#recipes;
-      for (const name of readdirSync(directory))
-        if (!holdsKnown || !known.has(name)) this.#trash.take(join(directory, name));
+    const keptAside = this.#releaseSetAside(inUse);
+    for (const [directory, kept] of [
+      [this.#ingest, new Set<string>()],
+      [this.#quarantine, keptAside],
+      [this.#layers, known],
+      [this.#recipes, known],
+    ] as const)
+      for (const name of readdirSync(directory)) if (!kept.has(name)) this.#trash.take(join(directory, name));
+  }
+
+  /** What was set aside goes at the first start after its last container. Gives the names of those that stay. */
+  #releaseSetAside(inUse: (chainId: string) => boolean): Set<string> {
+    const kept = new Set<string>();
+    for (const { id, value } of this.#setAside?.all() ?? []) {
+      if (value.chains.some(inUse)) kept.add(id);
+      else this.#setAside?.delete(id);
     }
+    return kept;
   }
 }
 

@@ -122,6 +122,30 @@ describeInOwnNamespaces('the image store looked through', import.meta.url, () =>
     assert.deepEqual(new Set(store.images.list().map(({ id }) => id)), new Set([one.id, two.id]));
   });
 
+  it('keeps a damaged layer for the containers that run on it, also over restarts', async () => {
+    const one = await pull('one:1');
+    const { snapshots } = store.images;
+    snapshots.prepare('container', one.layers);
+    const target = store.path('container');
+    fs.mkdirSync(target);
+    snapshots.mount('container', target);
+    try {
+      fs.truncateSync(join(directoryOf(one, 1), 'd/one'), 7);
+      await check(true);
+      await store.reopen();
+      await store.reopen();
+      await until('the trash to be empty', () => fs.readdirSync(store.path('trash')).length === 0);
+      assert.equal(fs.readFileSync(join(target, 'd/one'), 'utf8'), 'oneoneo');
+      assert.equal(fs.readdirSync(store.path('quarantine')).length, 1);
+    } finally {
+      store.images.snapshots.unmount(target);
+    }
+    store.images.snapshots.remove('container');
+    await store.reopen();
+    await until('it to be gone', () => fs.readdirSync(store.path('quarantine')).length === 0);
+    await store.reopen();
+  });
+
   it('finds what no record names, and removes it', async () => {
     await pull('one:1');
     for (const orphan of ['layers/zz', 'snapshots/nobody', 'ingest/zy']) fs.mkdirSync(store.path(orphan));
