@@ -22,7 +22,8 @@ import type {
   StoreReport,
 } from './images.ts';
 import { Installer } from './install.ts';
-import { LayerStore, type LayerRecord, type SetAside } from './layers/layer-store.ts';
+import { LayerStore, type LayerRecord } from './layers/layer-store.ts';
+import type { SetAsideRecord } from './layers/set-aside.ts';
 import { UnpackPool } from './layers/unpack-pool.ts';
 import { pinnedBy } from './pinned.ts';
 import { Puller, type PullOptions } from './pull.ts';
@@ -94,7 +95,7 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
     trash,
     log,
     sweep: options.inspectOnly !== true,
-    setAside: records.table<SetAside>('layers-set-aside'),
+    setAside: records.table<SetAsideRecord>('layers-set-aside'),
     inUse: usedBySnapshots(records),
     beforeWriting: () => mark.set(),
   });

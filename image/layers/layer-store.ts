@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import type { Log } from '../../ground/log.ts';
@@ -14,6 +14,7 @@ import type { ExtractLimits, RootAttributes } from './extract.ts';
 import { recipeFile, type Unpacked } from './protocol.ts';
 import type { LayerOnDisk } from './rebuild.ts';
 import type { RecipeFacts } from './recipe.ts';
+import { SetAsideLayers, type SetAsideRecord } from './set-aside.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 
 /** So many may have come back between the failure and the question. */
@@ -32,11 +33,6 @@ export interface LayerRecord {
   independent: boolean;
   /** How to make the layer's stream again with `root/recipes/<directory>`. Absent: that cannot be done. */
   recipe?: RecipeFacts | undefined;
-}
-
-/** A damaged layer in `root/quarantine`, by its directory's name: the chain ids that it had. */
-export interface SetAside {
-  chains: string[];
 }
 
 /** A layer that is wanted, and how to come by it. */
@@ -65,8 +61,7 @@ export class LayerStore {
   readonly #layers: string;
   readonly #ingest: string;
   readonly #recipes: string;
-  readonly #quarantine: string;
-  readonly #setAside: RecordTable<SetAside> | undefined;
+  readonly #setAside: SetAsideLayers;
   readonly #beforeWriting: () => Promise<void>;
   readonly #table: RecordTable<LayerRecord>;
   readonly #records = new Map<string, LayerRecord>();
@@ -91,7 +86,7 @@ export class LayerStore {
     /** Throws away what no record names. Default: it does. */
     sweep?: boolean;
     /** Damaged layers that were set aside, and whether containers may still run on one; default: none does. */
-    setAside?: RecordTable<SetAside>;
+    setAside?: RecordTable<SetAsideRecord>;
     inUse?: (chainId: string) => boolean;
     /** Called before a layer is written. */
     beforeWriting?: () => Promise<void>;
@@ -99,14 +94,13 @@ export class LayerStore {
     this.#layers = join(options.root, 'layers');
     this.#ingest = join(options.root, 'ingest');
     this.#recipes = join(options.root, 'recipes');
-    this.#quarantine = join(options.root, 'quarantine');
-    this.#setAside = options.setAside;
+    this.#setAside = new SetAsideLayers(options.root, options.setAside);
     this.#beforeWriting = options.beforeWriting ?? (() => Promise.resolve());
     this.#table = options.table;
     this.#pool = options.pool;
     this.#trash = options.trash;
     this.#log = options.log;
-    for (const directory of [this.#layers, this.#ingest, this.#recipes, this.#quarantine])
+    for (const directory of [this.#layers, this.#ingest, this.#recipes])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#load();
     if (options.sweep !== false) this.#sweep(options.inUse ?? (() => false));
@@ -149,17 +143,13 @@ export class LayerStore {
     const damaged = this.#records.get(chainId);
     if (damaged === undefined) return [];
     const gone = [...this.#records].filter(([, { directory }]) => directory === damaged.directory);
-    this.#setAside?.put(damaged.directory, { chains: gone.map(([chain]) => chain) });
     for (const [chain] of gone) {
       this.#table.delete(chain);
       this.#records.delete(chain);
     }
-    const [from, to] = [this.#layers, this.#quarantine].map((place) => join(place, damaged.directory));
-    try {
-      renameSync(from!, to!);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
+    const { directory: name } = damaged;
+    const chains = gone.map(([chain]) => chain);
+    this.#setAside.take(join(this.#layers, name), name, chains);
     this.#trash.take(join(this.#recipes, damaged.directory));
     return gone.map(([chain]) => chain);
   }
@@ -371,7 +361,7 @@ export class LayerStore {
 
   #load(): void {
     for (const { id, value } of this.#table.all()) this.#records.set(id, value);
-    for (const directory of [this.#layers, this.#recipes, this.#ingest, this.#quarantine]) {
+    for (const directory of [this.#layers, this.#recipes, this.#ingest, this.#setAside.directory]) {
       for (const name of readdirSync(directory))
         this.#next = Math.max(this.#next, Number.parseInt(name, 36) + 1 || 0);
     }
@@ -386,24 +376,13 @@ export class LayerStore {
       this.#records.delete(id);
     }
     const known = new Set(this.#records.values().map((record) => record.directory));
-    const keptAside = this.#releaseSetAside(inUse);
+    this.#setAside.sweep(inUse, this.#trash);
     for (const [directory, kept] of [
       [this.#ingest, new Set<string>()],
-      [this.#quarantine, keptAside],
       [this.#layers, known],
       [this.#recipes, known],
     ] as const)
       for (const name of readdirSync(directory)) if (!kept.has(name)) this.#trash.take(join(directory, name));
-  }
-
-  /** What was set aside goes at the first start after its last container. Gives the names of those that stay. */
-  #releaseSetAside(inUse: (chainId: string) => boolean): Set<string> {
-    const kept = new Set<string>();
-    for (const { id, value } of this.#setAside?.all() ?? []) {
-      if (value.chains.some(inUse)) kept.add(id);
-      else this.#setAside?.delete(id);
-    }
-    return kept;
   }
 }
 
