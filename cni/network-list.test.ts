@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sleep } from '../ground/wait.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { type ConfigList, parseConfigList } from './config-list.ts';
 import {
@@ -218,10 +219,10 @@ describe('CNI plugins', () => {
   it('ends with its caller: the plugin is killed, DEL follows', async () => {
     plugin('slow', `[ $CNI_COMMAND = DEL ] || sleep 60`);
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 100);
-    await assert.rejects(addToNetwork(runner, list('1.0.0', [{ type: 'slow' }]), POD, ignore, abort.signal), {
-      name: 'AbortError',
-    });
+    const added = addToNetwork(runner, list('1.0.0', [{ type: 'slow' }]), POD, ignore, abort.signal);
+    while (!existsSync(join(directory, 'log'))) await sleep(10);
+    abort.abort();
+    await assert.rejects(added, { name: 'AbortError' });
     assert.equal(calls()[1]!.what.slice(0, 8), 'DEL slow');
   });
 

@@ -160,7 +160,7 @@ async function check(): Promise<void> {
     tool(node, ['cri/proto/generate.ts', '--check'], { limitMs: MINUTE }),
   );
   const units = globSync(UNIT, { cwd: ROOT }).sort();
-  await step('unit tests:', () => mocha(units, 3 * MINUTE, ['--parallel', '--jobs', '2']));
+  await step('unit tests:', () => mocha(units, 6 * MINUTE, ['--parallel', '--jobs', '2']));
 }
 
 /**
