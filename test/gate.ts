@@ -21,6 +21,7 @@ const UNIT = [
   '{ground,native,cri,pod,image,network,cni,kubernetes,deploy}/**/*.test.ts',
   'test/*.test.ts',
   'test/rules/*.test.ts',
+  'test/kubelet/*.test.ts',
 ];
 const MINUTE = 60_000;
 

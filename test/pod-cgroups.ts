@@ -26,9 +26,12 @@ function makeOne(path: string): void {
   }
 }
 
-/** Removes the pods' cgroups below `parent` that hold nothing any more, as the kubelet's housekeeping does. */
-export function removeIdlePodCgroups(parent: string): void {
-  const pods = cgroupsBelow(parent).filter((path) => /\/pod[0-9a-f-]{36}$/.test(path));
+/**
+ * Removes the pods' cgroups below `parent` that hold nothing any more, as the kubelet's housekeeping does; `uid`: only
+ * those of one pod.
+ */
+export function removeIdlePodCgroups(parent: string, uid = ''): void {
+  const pods = cgroupsBelow(parent).filter((path) => /\/pod[0-9a-f-]{36}$/.test(path) && path.endsWith(uid));
   for (const path of pods)
     try {
       rmdirSync(path);

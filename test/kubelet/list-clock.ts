@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Client } from '../../cri/client.ts';
+
+/*
+ * Times the lists from a thread that does nothing else: the kubelet of the tests has one event loop for everything, and
+ * a call would wait there as long as on the daemon's side.
+ */
+
+export const TIMED_LISTS = ['ListPodSandbox', 'ListContainers'] as const;
+export type ListTimes = Record<(typeof TIMED_LISTS)[number], number[]>;
+
+const EVERY_MS = 200;
+
+/** Asks for the lists again and again until it is stopped. */
+export class ListClock {
+  readonly #worker: Worker;
+
+  constructor(socket: string) {
+    this.#worker = new Worker(new URL(import.meta.url), { workerData: { socket } });
+  }
+
+  /** Ends the thread; resolves with the milliseconds of each call. */
+  async stop(): Promise<ListTimes> {
+    const { promise, resolve, reject } = Promise.withResolvers<ListTimes>();
+    this.#worker.once('message', resolve).once('error', reject);
+    this.#worker.postMessage('stop');
+    try {
+      return await promise;
+    } finally {
+      await this.#worker.terminate();
+    }
+  }
+}
+
+async function ask(socket: string): Promise<void> {
+  const times: ListTimes = { ListPodSandbox: [], ListContainers: [] };
+  const client = new Client(socket);
+  let stopped = false;
+  parentPort!.once('message', () => (stopped = true));
+  for (const rpc of TIMED_LISTS) await client.call(rpc, {}); // the connection, and code that runs for the first time
+  while (!stopped) {
+    for (const rpc of TIMED_LISTS) {
+      const begun = performance.now();
+      await client.call(rpc, {});
+      times[rpc].push(performance.now() - begun);
+    }
+    await sleep(EVERY_MS);
+  }
+  client.close();
+  parentPort!.postMessage(times);
+}
+
+const { socket } = (workerData ?? {}) as { socket?: string };
+if (!isMainThread && socket !== undefined) await ask(socket);
