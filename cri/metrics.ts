@@ -14,6 +14,16 @@ import type { StreamingCounts } from './streaming/counts.ts';
 /** From half a millisecond (a list) to the four minutes that a kubelet waits. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 240];
 
+/** One metric as its reference shows it. */
+export interface DescribedMetric {
+  name: string;
+  help: string;
+  type: string;
+  labels: string[];
+}
+
+type Metric = Omit<DescribedMetric, 'labels'> & { labelNames?: string[] };
+
 /** The daemon's metrics. Everything that costs is measured when somebody asks. */
 export class Metrics implements StageObserver {
   readonly #registry = new Registry();
@@ -177,6 +187,18 @@ export class Metrics implements StageObserver {
   /** Adds what `pulls` tells of image pulls; it is asked at each scrape. */
   addPulls(pulls: Images['pulls']): void {
     addPullMetrics(this.#registry, pulls);
+  }
+
+  /** What there is, for the reference. */
+  describe(): DescribedMetric[] {
+    // The library's own type leaves out what every metric of it has.
+    const metrics = this.#registry.getMetricsAsArray() as unknown as Metric[];
+    return metrics.map(({ name, help, type, labelNames }) => ({
+      name,
+      help,
+      type,
+      labels: labelNames ?? [],
+    }));
   }
 
   /** The page that Prometheus reads. */

@@ -160,6 +160,9 @@ async function check(): Promise<void> {
   await step('the generated codec is up to date', () =>
     tool(node, ['cri/proto/generate.ts', '--check'], { limitMs: MINUTE }),
   );
+  await step('the generated documents are up to date', () =>
+    tool(node, ['cri/documents/generate.ts', '--check'], { limitMs: MINUTE }),
+  );
   const units = globSync(UNIT, { cwd: ROOT }).sort();
   await step('unit tests:', () => mocha(units, 6 * MINUTE, ['--parallel', '--jobs', '2']));
 }

@@ -22,5 +22,7 @@ export const RULES: readonly Rule[] = [
   documents.linksResolve,
   documents.commandsExist,
   documents.roomsDescribed,
+  documents.symptomsDescribed,
+  documents.documentsListed,
   criCoverage,
 ];

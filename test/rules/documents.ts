@@ -8,8 +8,15 @@ const REQUIRED = [
   'CONTRIBUTING.md',
   'LICENSE',
   'docs/architecture.md',
+  'docs/configuration.md',
   'docs/dependencies.md',
+  'docs/install.md',
+  'docs/limits.md',
+  'docs/metrics.md',
+  'docs/moving.md',
   'docs/principles.md',
+  'docs/security.md',
+  'docs/troubleshooting.md',
 ];
 
 function documents(tree: SourceTree): string[] {
@@ -78,5 +85,40 @@ export const roomsDescribed: Rule = {
     return Object.keys(ROOMS)
       .filter((room) => !text.includes(`\`${room}/\``))
       .map((room) => ({ path, line: 0, message: `says nothing of ${room}/` }));
+  },
+};
+
+/** Where the words stand that a person may meet, and how to find them there. */
+const WORDS: [what: string, path: string, pattern: RegExp][] = [
+  ['the kind of error', 'ground/fault.ts', /^ {2}\| '([a-z-]+)'/gm],
+  ['the condition reason', 'cri/convert/runtime-status.ts', /reason:.*'([A-Z]\w+)'/g],
+  ['the condition reason', 'network/open-network.ts', /^const REASON = '(\w+)'/gm],
+  ['the error name', 'cri/status.ts', /^ {2}'([A-Z]\w+)',$/gm],
+];
+
+export const symptomsDescribed: Rule = {
+  name: 'docs/troubleshooting.md: has a heading for each kind of error and each reason',
+  check(tree) {
+    const path = 'docs/troubleshooting.md';
+    const headings = tree.has(path) ? (tree.text(path).match(/^#+ .*$/gm) ?? []) : [];
+    return WORDS.flatMap(([what, source, pattern]): Violation[] => {
+      if (!tree.has(source)) return [];
+      const words = [...tree.text(source).matchAll(pattern)].map((match) => match[1]!);
+      if (words.length === 0)
+        return [{ path: source, line: 0, message: `${what} cannot be found here: mend the rule` }];
+      return words
+        .filter((word) => !headings.some((heading) => heading.includes(`\`${word}\``)))
+        .map((word) => ({ path, line: 0, message: `says nothing of ${what} ${word}` }));
+    });
+  },
+};
+
+export const documentsListed: Rule = {
+  name: 'README.md: leads to every document',
+  check(tree) {
+    const text = tree.text('README.md');
+    return documents(tree)
+      .filter((path) => path.startsWith('docs/') && !text.includes(`(${path})`))
+      .map((path) => ({ path: 'README.md', line: 0, message: `has no link to ${path}` }));
   },
 };

@@ -10,13 +10,36 @@ import { SourceTree, type Rule } from './source-tree.ts';
 
 /** A small sound tree; each test changes one thing in it. */
 const SOUND: Record<string, string> = {
-  'README.md': 'Run `npm run check` or `./bin/berth`; see [the house](docs/architecture.md#rooms).\n',
+  'README.md':
+    'Run `npm run check` or `./bin/berth`; see [the house](docs/architecture.md#rooms).\n' +
+    [
+      'configuration',
+      'cri-coverage',
+      'dependencies',
+      'install',
+      'limits',
+      'metrics',
+      'moving',
+      'principles',
+      'security',
+    ]
+      .map((name) => `[x](docs/${name}.md)`)
+      .join() +
+    '[x](docs/troubleshooting.md)[x](docs/architecture.md)',
   'CHANGELOG.md': '',
   'CONTRIBUTING.md': '',
   LICENSE: '',
   'docs/architecture.md': `# Rooms\n${Object.keys(rooms.ROOMS)
     .map((room) => `\`${room}/\``)
     .join()}\n`,
+  'docs/configuration.md': '',
+  'docs/install.md': '',
+  'docs/limits.md': '',
+  'docs/metrics.md': '',
+  'docs/moving.md': '',
+  'docs/security.md': '',
+  'docs/troubleshooting.md': '### `invalid`\n### `not-found`: NOT_FOUND\n',
+  'ground/fault.ts': "export type FaultKind =\n  | 'invalid'\n  | 'not-found';\n",
   'docs/dependencies.md': '| `koffi` | the kernel |\n| `mocha` | tests |\n',
   'docs/principles.md': '',
   'docs/cri-coverage.md':
@@ -81,6 +104,24 @@ const PLANTED: [Rule, string, Record<string, string | undefined>, RegExp][] = [
     'koffi outside of native',
     { 'pod/a.ts': "import koffi from 'koffi';\n" },
     /only native/,
+  ],
+  [
+    documents.symptomsDescribed,
+    'a kind of error without its paragraph',
+    { 'docs/troubleshooting.md': '### `invalid`\nand `not-found` in passing\n' },
+    /nothing of the kind of error not-found/,
+  ],
+  [
+    documents.symptomsDescribed,
+    'a source that says it in another way',
+    { 'ground/fault.ts': "export type FaultKind = 'invalid' | 'not-found';\n" },
+    /mend the rule/,
+  ],
+  [
+    documents.documentsListed,
+    'a document that nobody finds',
+    { 'docs/lost.md': '' },
+    /no link to docs\/lost\.md/,
   ],
   [
     rooms.noCycles,
