@@ -4,7 +4,7 @@ import { removeIdlePodCgroups } from '../pod-cgroups.ts';
 import { ContainerState, SandboxState } from '../pods.ts';
 import { podDirectory, type DesiredPod } from './desired.ts';
 import type { ListedContainer, Listing } from './expectations.ts';
-import type { KubeletParts } from './kubelet.ts';
+import type { KubeletParts } from './parts.ts';
 import { orGone, UID_LABEL } from './pod-status.ts';
 
 /**

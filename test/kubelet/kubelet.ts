@@ -11,6 +11,7 @@ import type { Listing } from './expectations.ts';
 import { Garbage } from './garbage.ts';
 import { ImageKeeper } from './image-keeper.ts';
 import type { Ledger } from './ledger.ts';
+import type { KubeletParts } from './parts.ts';
 import { Away, type Line } from './line.ts';
 import { LogRotation } from './log-files.ts';
 import { UID_LABEL } from './pod-status.ts';
@@ -18,17 +19,6 @@ import { PodWorker } from './pod-worker.ts';
 import { Prober } from './prober.ts';
 import { Relist } from './relist.ts';
 import { StatsReader } from './stats-reader.ts';
-
-/** What the parts of a kubelet share. */
-export interface KubeletParts {
-  node: TestNode;
-  line: Line;
-  book: Book;
-  ledger: Ledger;
-  images: ImageKeeper;
-  backOff: { initialMs: number; maxMs: number };
-  killContainer(podUid: string, containerId: string, why: string): void;
-}
 
 export interface KubeletOptions {
   node: TestNode;

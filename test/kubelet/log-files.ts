@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { TestNode } from '../node.ts';
 import { ContainerState, readLog, wholeLines } from '../pods.ts';
 import type { DesiredPod } from './desired.ts';
-import type { KubeletParts } from './kubelet.ts';
+import type { KubeletParts } from './parts.ts';
 import type { MadeContainer } from './ledger.ts';
 import { isCode } from './line.ts';
 

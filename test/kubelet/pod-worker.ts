@@ -5,7 +5,7 @@ import { isOver, stepsFor, type Step } from './actions.ts';
 import { BackOff } from './back-off.ts';
 import { configOf, preparePod, type DesiredPod } from './desired.ts';
 import { expectContainer, expectSandbox } from './expectations.ts';
-import type { KubeletParts } from './kubelet.ts';
+import type { KubeletParts } from './parts.ts';
 import { Away } from './line.ts';
 import { orGone, podStatus, runningOf, type PodStatus } from './pod-status.ts';
 import { RpcError } from '../../cri/client.ts';

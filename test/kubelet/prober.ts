@@ -1,7 +1,7 @@
 import { ContainerState } from '../pods.ts';
 import { RpcError } from '../../cri/client.ts';
 import type { Probe } from './desired.ts';
-import type { KubeletParts } from './kubelet.ts';
+import type { KubeletParts } from './parts.ts';
 import type { MadeContainer } from './ledger.ts';
 import { Away } from './line.ts';
 
