@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { Fault } from '../ground/fault.ts';
+import { addNodeCommands } from './commands/node.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { ConfigMistake, EX_CONFIG } from './config/mistake.ts';
 import { ownVersion } from './version.ts';
@@ -104,7 +105,8 @@ cni
   .description('write them into a directory as programs')
   .argument('<directory>', 'such as /opt/cni/bin')
   .option('--force', 'replace programs of others that have the same names')
-  .action(async (directory: string, options: { force?: boolean }) =>
+  .option('--only <types>', 'not all of them: types with commas between')
+  .action(async (directory: string, options: { force?: boolean; only?: string }) =>
     (await import('./commands/cni.ts')).cniInstall(directory, options),
   );
 cni
@@ -128,6 +130,8 @@ configured(program, 'check', 'hold the records against the kernel and look throu
   )
   .option('--json', 'for machines')
   .action(async (options: Options) => (await import('./commands/check.ts')).check(options));
+
+addNodeCommands(program);
 
 try {
   await program.parseAsync();

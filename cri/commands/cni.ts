@@ -14,10 +14,20 @@ export function cniList(): void {
 
 /**
  * `berth cni install DIR`: writes one small program for each plugin, to be used by any container runtime. A file that
- * somebody else put there stays, unless `force`. Throws Fault `exists` before anything is written.
+ * somebody else put there stays, unless `force`; `only` names the types that are wanted, with commas between. Throws Fault `exists`, or `not-found` for a type that there is not, before
+ * anything is written.
  */
-export function cniInstall(directory: string, options: { force?: boolean }): void {
-  const files = OWN_TYPES.map((type) => ({ type, path: join(resolve(directory), type) }));
+export function cniInstall(directory: string, options: { force?: boolean; only?: string }): void {
+  const only = options.only?.split(',');
+  const unknown = (only ?? []).filter((type) => !OWN_TYPES.some((own) => own === type));
+  if (unknown.length > 0)
+    throw new Fault('not-found', `There is no plugin ${unknown.join(', ')}`, {
+      hint: 'berth cni list names them',
+    });
+  const files = OWN_TYPES.filter((type) => only?.includes(type) ?? true).map((type) => ({
+    type,
+    path: join(resolve(directory), type),
+  }));
   const foreign = files.filter(({ path }) => ownership(path) === 'foreign');
   if (foreign.length > 0 && options.force !== true)
     throw new Fault('exists', `Other plugins are installed: ${foreign.map(({ path }) => path).join(', ')}`, {
@@ -25,8 +35,9 @@ export function cniInstall(directory: string, options: { force?: boolean }): voi
     });
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   for (const { type, path } of files) {
-    writeFileSync(`${path}.new`, program(type), { mode: 0o755 });
-    renameSync(`${path}.new`, path);
+    const fresh = join(dirname(path), `.${type}.berth-new`);
+    writeFileSync(fresh, program(type), { mode: 0o755 });
+    renameSync(fresh, path);
     process.stdout.write(`${path}\n`);
   }
 }
