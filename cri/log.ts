@@ -1,6 +1,6 @@
-import pino from 'pino';
 import type { Log } from '../ground/log.ts';
 import type { Config } from './config/schema.ts';
+import { JournalLog, type JournalSocket } from './systemd/journal.ts';
 
 /** The daemon's log, with a level that can change while it runs. */
 export interface DaemonLog extends Log {
@@ -9,18 +9,22 @@ export interface DaemonLog extends Log {
 }
 
 /**
- * Opens the log on standard output: one JSON object a line, or a line for people. Lines are written together when the
- * event loop has time; `flush` writes what is left.
+ * Opens the log: in the journal's own fields where `journal` is given and the configuration does not say otherwise, else
+ * on standard output, one JSON object a line, or a line for people. Lines on standard output are written together when
+ * the event loop has time; `flush` writes what is left.
  */
-export function openLog({ level, format }: Config['log']): DaemonLog {
+export async function openLog({ level, format }: Config['log'], journal?: JournalSocket): Promise<DaemonLog> {
+  if (format === 'auto' && journal !== undefined) return new JournalLog(journal, level);
+  const { pino } = await import('pino');
   const options = {
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  if (format === 'json') return pino(options, pino.destination({ fd: 1, sync: false }));
-  return pino(options, { write: (line: string) => void process.stdout.write(forPeople(line)) });
+  const people = { write: (line: string) => void process.stdout.write(forPeople(line)) };
+  const log: DaemonLog = pino(options, format === 'text' ? people : pino.destination({ fd: 1, sync: false }));
+  return log;
 }
 
 /** `12:34:56.789 info  The daemon is ready  socket=/run/berth/berth.sock` */

@@ -36,7 +36,11 @@ function configured(parent: Command, name: string, description: string): Command
 
 configured(program, 'serve', 'run the daemon in the foreground')
   .addOption(
-    new Option('--log-format <format>', 'instead of the one in the configuration').choices(['json', 'text']),
+    new Option('--log-format <format>', 'instead of the one in the configuration').choices([
+      'auto',
+      'json',
+      'text',
+    ]),
   )
   .action(async (options: ServeOptions) => (await import('./commands/serve.ts')).serve(options));
 

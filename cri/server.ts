@@ -196,7 +196,7 @@ export class Server {
       const ms = performance.now() - begun;
       const name = grpc.status[code];
       observe?.(rpc, name, ms / 1000);
-      const fields = { rpc, code: name, ms: Math.round(ms * 100) / 100 };
+      const fields = { rpc, code: name, ms: Math.round(ms * 100) / 100, ...objectOf(error) };
       if (code === grpc.status.OK) return log.debug(fields, 'done');
       const unexpected = code === grpc.status.UNKNOWN && !(error instanceof Fault);
       const stack = unexpected && error instanceof Error ? { stack: error.stack } : {};
@@ -204,6 +204,16 @@ export class Server {
       else log.info(fields, details);
     };
   }
+}
+
+/** What an error is about, so that a log can be searched for it: a pod, a container or an image, and the stage. */
+function objectOf(error: unknown): { sandbox?: string; container?: string; image?: string; stage?: string } {
+  if (!(error instanceof Fault)) return {};
+  const [, kind, name] = /^(sandbox|container|image) (\S+)$/.exec(error.subject ?? '') ?? [];
+  return {
+    ...(kind === undefined ? {} : { [kind]: name }),
+    ...(error.stage === undefined ? {} : { stage: error.stage }),
+  };
 }
 
 /** Codes that say that something is wrong with this node, not with the call. */

@@ -99,7 +99,15 @@ export function memfd(name: string): number {
  * (memfd_create(2), F_ADD_SEALS of fcntl(2)). Throws EACCES where the sysctl vm.memfd_noexec forbids that.
  */
 export function sealedProgram(name: string, bytes: Uint8Array): number {
-  const fd = programFile(name);
+  return sealed(programFile(name), bytes);
+}
+
+/** A file in memory, close-on-exec, whose bytes can never be changed again (memfd_create(2)). */
+export function sealedFile(name: string, bytes: Uint8Array): number {
+  return sealed(check('memfd_create', memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)), bytes);
+}
+
+function sealed(fd: number, bytes: Uint8Array): number {
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
     const seals = F_SEAL.SEAL | F_SEAL.SHRINK | F_SEAL.GROW | F_SEAL.WRITE;

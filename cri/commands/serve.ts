@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { messageOf } from '../../ground/fault.ts';
+import { JournalDatagrams } from '../../native/journal-socket.ts';
 import { DatagramSender } from '../../native/unix-datagram.ts';
 import { openDaemon, type Daemon } from '../compose.ts';
 import { checkedConfig, type LoadedConfig } from '../config/load.ts';
@@ -7,13 +8,16 @@ import { compareConfigs } from '../config/reload.ts';
 import { openLog, type DaemonLog } from '../log.ts';
 import { socketPath } from '../socket.ts';
 import { Heartbeat } from '../systemd/heartbeat.ts';
+import { isJournalStream, JOURNAL_SOCKET } from '../systemd/journal.ts';
 import { takeServiceEnvironment } from '../systemd/service-environment.ts';
 import { NOBODY, openSupervisor, type Supervisor } from '../systemd/supervisor.ts';
 
 export interface ServeOptions {
   config?: string;
-  logFormat?: 'json' | 'text';
+  logFormat?: 'auto' | 'json' | 'text';
 }
+
+const STDOUT = 1;
 
 /**
  * `berth serve`: the daemon, in the foreground. SIGTERM and SIGINT end it with code 0 while pods live on; SIGHUP reads
@@ -25,7 +29,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   // Modes of files and directories are given where they are made; this is for what others make for us.
   process.umask(0o022);
   process.on('SIGPIPE', () => {});
-  const log = openLog(loaded.config.log);
+  const journal = isJournalStream(service.journalStream, STDOUT)
+    ? new JournalDatagrams(JOURNAL_SOCKET)
+    : undefined;
+  const log = await openLog(loaded.config.log, journal);
   const stop = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });

@@ -166,7 +166,11 @@ const SCHEMA = {
   },
   log: {
     level: word(['error', 'warn', 'info', 'debug'], 'info', 'what is logged', { live: true }),
-    format: word(['json', 'text'], 'json', 'for machines or for people'),
+    format: word(
+      ['auto', 'json', 'text'],
+      'auto',
+      "for machines or for people; auto: the journal's own fields where standard output is the journal, else json",
+    ),
   },
 };
 
