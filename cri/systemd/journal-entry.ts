@@ -4,7 +4,10 @@ import type { Log } from '../../ground/log.ts';
 const PRIORITY: Record<keyof Log, number> = { error: 3, warn: 4, info: 6, debug: 7 };
 
 /** What this house calls a sandbox is a pod for those who search the journal. */
-const NAMES: Record<string, string> = { sandbox: 'BERTH_POD', id: 'BERTH_OBJECT', msg: 'BERTH_MSG' };
+const NAMES = new Map([
+  ['sandbox', 'BERTH_POD'],
+  ['id', 'BERTH_OBJECT'],
+]);
 /** systemd.journal-fields(7): capital letters, digits and underscores, at most 64 characters. */
 const MAX_NAME = 64;
 /** Longer values stand in their fields alone. */
@@ -32,7 +35,7 @@ export function journalEntry(level: keyof Log, fields: object, message: string):
 
 function nameOf(key: string): string {
   const words = key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
-  return NAMES[key] ?? `BERTH_${words.replaceAll(/[^A-Z0-9_]/g, '_')}`.slice(0, MAX_NAME);
+  return NAMES.get(key) ?? `BERTH_${words.replaceAll(/[^A-Z0-9_]/g, '_')}`.slice(0, MAX_NAME);
 }
 
 /** As JSON would show it, without quotes around a text; undefined where JSON has nothing. */
