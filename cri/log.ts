@@ -1,12 +1,6 @@
-import type { Log } from '../ground/log.ts';
 import type { Config } from './config/schema.ts';
+import type { DaemonLog } from './daemon-log.ts';
 import { JournalLog, type JournalSocket } from './systemd/journal.ts';
-
-/** The daemon's log, with a level that can change while it runs. */
-export interface DaemonLog extends Log {
-  level: string;
-  flush(): void;
-}
 
 /**
  * Opens the log: in the journal's own fields where `journal` is given and the configuration does not say otherwise, else

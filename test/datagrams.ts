@@ -1,5 +1,6 @@
 import { readSync, closeSync, fstatSync } from 'node:fs';
 import koffi from 'koffi';
+import { JournalDatagrams } from '../native/journal-socket.ts';
 
 const libc = koffi.load(null);
 const socket = libc.func('int socket(int domain, int type, int protocol)');
@@ -98,6 +99,11 @@ export class Datagrams implements Disposable {
     if (withDescriptor) this.passed++;
     return true;
   }
+}
+
+/** The way to a journal that listens at `path`, as the daemon has it. */
+export function journalSocket(path: string): JournalDatagrams {
+  return new JournalDatagrams(path);
 }
 
 function contents(fd: number): Buffer {

@@ -3,8 +3,7 @@ import { fstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { JournalDatagrams } from '../../native/journal-socket.ts';
-import { Datagrams } from '../../test/datagrams.ts';
+import { Datagrams, journalSocket } from '../../test/datagrams.ts';
 import { journalEntry } from './journal-entry.ts';
 import { isJournalStream, JournalLog } from './journal.ts';
 
@@ -35,7 +34,7 @@ describe('the log in the journal', () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'berth-journal-'));
     journal = new Datagrams(join(directory, 'socket'));
-    log = new JournalLog(new JournalDatagrams(join(directory, 'socket')), 'info');
+    log = new JournalLog(journalSocket(join(directory, 'socket')), 'info');
   });
   afterEach(() => {
     journal[Symbol.dispose]();

@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs';
 import type { Log } from '../../ground/log.ts';
 import type { Config } from '../config/schema.ts';
-import type { DaemonLog } from '../log.ts';
+import type { DaemonLog } from '../daemon-log.ts';
 import { journalEntry } from './journal-entry.ts';
 
 /** Where journald hears entries of its native protocol. */
