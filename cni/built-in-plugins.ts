@@ -9,7 +9,8 @@ import { faultOf, type PluginCall, type PluginCaller } from './plugin-runner.ts'
  * `"berth.exec": true`, or a type in `forced`, goes to the executable although there is a function for it.
  */
 export class BuiltInPlugins implements PluginCaller {
-  readonly #plugins: ReadonlyMap<string, Plugin>;
+  readonly #all: readonly Plugin[];
+  #plugins: ReadonlyMap<string, Plugin> = new Map();
   readonly #external: PluginCaller;
   readonly #done: (step: string) => void;
 
@@ -20,11 +21,17 @@ export class BuiltInPlugins implements PluginCaller {
     forced: readonly string[] = [],
     done: (step: string) => void = () => undefined,
   ) {
-    this.#plugins = new Map(
-      plugins.filter(({ type }) => !forced.includes(type)).map((plugin) => [plugin.type, plugin]),
-    );
+    this.#all = plugins;
+    this.force(forced);
     this.#external = external;
     this.#done = done;
+  }
+
+  /** Types that go to their executables from now on although there are functions for them. */
+  force(forced: readonly string[]): void {
+    this.#plugins = new Map(
+      this.#all.filter(({ type }) => !forced.includes(type)).map((plugin) => [plugin.type, plugin]),
+    );
   }
 
   inProcess(plugin: JsonObject & { type: string }): boolean {

@@ -19,7 +19,7 @@ const ENDINGS = /\.(conflist|conf|json)$/;
  * node has few of them to give.
  */
 export class ConfigDirectory {
-  readonly path: string;
+  path: string;
   #fingerprint: string | undefined;
   #current: ConfigList | undefined;
   #bad: BadConfig[] = [];

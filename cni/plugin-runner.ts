@@ -44,13 +44,18 @@ export interface PluginCaller {
 /** Runs plugins by exec. A plugin that takes too long is killed with its process group and its descendants. */
 export class PluginRunner implements PluginCaller {
   readonly #exits: ExitWatcher;
-  readonly #binDirs: string[];
+  #binDirs: string[];
   readonly #timeoutMs: number;
 
   constructor(exits: ExitWatcher, binDirs: string[], timeoutMs = DEFAULT_TIMEOUT_MS) {
     this.#exits = exits;
     this.#binDirs = binDirs;
     this.#timeoutMs = timeoutMs;
+  }
+
+  /** Other directories from now on. */
+  setDirectories(binDirs: string[]): void {
+    this.#binDirs = binDirs;
   }
 
   /** Where the executable of a plugin stands, undefined when no directory has it. */

@@ -2,6 +2,7 @@ import type { Notice } from '../ground/notices.ts';
 import type { RunningPull } from '../image/images.ts';
 import type { Census, HandlerStatus } from '../pod/pods.ts';
 import type { NetworkStatus } from '../network/pod-network.ts';
+import type { ConfigurationState } from './config/reload.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { Rooms } from './handler.ts';
 
@@ -20,6 +21,7 @@ export interface DaemonCensus extends Census {
   cgroupDriver: string;
   /** Of the daemon's root directory; absent while it is not known. */
   disk?: DiskSpace;
+  configuration: ConfigurationState;
   /** The latest, oldest first. */
   notices: Notice[];
   memoryBytes: number;
@@ -39,6 +41,7 @@ export function censusOf({ pods, images, network, daemon }: Rooms): DaemonCensus
     network: network.status(),
     cgroupDriver: pods.cgroupDriver(),
     disk: daemon.disk(),
+    configuration: daemon.configuration(),
     notices: daemon.notices(),
     memoryBytes: process.memoryUsage.rss(),
   };

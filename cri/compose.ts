@@ -8,21 +8,23 @@ import { Notices } from '../ground/notices.ts';
 import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
-import { openNetwork } from '../network/open-network.ts';
+import { type LiveNetworkConfig, openNetwork } from '../network/open-network.ts';
 import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
 import { checkAll } from './check.ts';
 import type { Streams } from '../pod/streams.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { overlayConfig } from './config/overlay.ts';
 import { podSettings } from './config/pod-settings.ts';
+import type { ConfigurationState } from './config/reload.ts';
 import type { Config } from './config/schema.ts';
 import { DiskGauge } from './disk-space.ts';
 import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
 import { statusLine } from './status-line.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { MetricsListener } from './metrics-listener.ts';
 import { Metrics } from './metrics.ts';
-import { bootIdOf, openImageRoom, openRecords } from './open-store.ts';
+import { bootIdOf, imagesConfig, openImageRoom, openRecords } from './open-store.ts';
 import { Rest } from './rest.ts';
 import { Server } from './server.ts';
 import { StreamingServer } from './streaming/server.ts';
@@ -44,6 +46,10 @@ export interface DaemonOptions extends LoadedConfig {
 export interface Daemon {
   /** What it does, in one line for people. */
   status(): string;
+  /** How it stands with its files; who reads them again writes it here. */
+  readonly configuration: ConfigurationState;
+  /** Takes what is live of a sound configuration. Resolves with the keys that could not be taken: the log says why. */
+  reload(next: Config): Promise<string[]>;
   /** Ends the calls and the daemon's own parts; pods live on. */
   close(): Promise<void>;
 }
@@ -99,8 +105,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   metrics.addCensus(() => pods.census());
   metrics.addPulls(() => images.pulls());
   const disk = new DiskGauge(config.root);
+  const configuration = { files, readAt: new Date().toISOString(), needRestart: [], trouble: '' };
   const daemon = {
     version,
+    configuration: () => configuration,
     startedAt: new Date(),
     versions: { node: process.version, kernel: release() },
     preferredHandler: settings.defaultHandler,
@@ -121,7 +129,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
   });
   parts.adopt(server, (one) => one.close());
-  if (config.metrics.listen !== '') await openMetrics(parts, metrics, config.metrics.listen, log);
+  const listener = new MetricsListener((listen) => serveMetrics(metrics, listen), log);
+  parts.adopt(listener, (one) => one.close());
+  await listener.move(config.metrics.listen);
   log.info(
     {
       version,
@@ -135,7 +145,19 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   metrics.watchLoop();
   const opened = parts.move();
-  return { status: () => statusLine(pods.census(), cleaning), close: () => opened.disposeAsync() };
+  return {
+    status: () => statusLine(pods.census(), cleaning),
+    configuration,
+    async reload(next) {
+      const settings = podSettings(next);
+      images.reconfigure(imagesConfig(next));
+      pods.reconfigure(settings);
+      streaming.reconfigure(streamBounds(next));
+      await network.reconfigure(networkConfig(next));
+      return (await listener.move(next.metrics.listen)) ? [] : ['metrics.listen'];
+    },
+    close: () => opened.disposeAsync(),
+  };
 }
 
 /** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */
@@ -157,15 +179,13 @@ function openNetworkRoom(
   records: RecordStore,
   exits: ExitWatcher,
 ): ReturnType<typeof openNetwork> {
-  const { conf_dir, bin_dirs, exec_plugins, pod_cidr, bridge, firewall } = config.network;
+  const { pod_cidr, bridge, firewall } = config.network;
   return openNetwork({
     records,
     exits,
     log,
     config: {
-      confDir: conf_dir,
-      binDirs: bin_dirs,
-      execPlugins: exec_plugins,
+      ...networkConfig(config),
       podCidr: pod_cidr,
       bridge,
       firewall,
@@ -175,35 +195,30 @@ function openNetworkRoom(
   });
 }
 
+function networkConfig({ network }: Config): LiveNetworkConfig {
+  return { confDir: network.conf_dir, binDirs: network.bin_dirs, execPlugins: network.exec_plugins };
+}
+
+function streamBounds({ cri }: Config): { maxSessions: number; idleMs: number } {
+  return { maxSessions: cri.max_streams, idleMs: cri.stream_idle_seconds * 1000 };
+}
+
 /** A taken address is an error of Exec, Attach and PortForward, not the end of the daemon. */
 function openStreaming(config: Config, streams: Streams, log: Log): StreamingServer {
   const { stream_listen: listen, stream_tls_cert: cert, stream_tls_key: key } = config.cri;
+  const { maxSessions, idleMs } = streamBounds(config);
   const server = new StreamingServer({
     listen,
     streams,
     log,
     certificate: cert === '' ? undefined : { cert, key },
-    maxSessions: config.cri.max_streams,
-    timeouts: { idleMs: config.cri.stream_idle_seconds * 1000 },
+    maxSessions,
+    timeouts: { idleMs },
     onLoopback: (socket) => withoutPacing(descriptorOf(socket)!),
   });
   // A free port can be taken when the first client comes; one that was named is taken now.
   if (!listen.endsWith(':0')) server.listen().catch((error) => log.error({ listen }, messageOf(error)));
   return server;
-}
-
-/** Metrics are worth less than pods: a taken address is an error in the log, not the end of the daemon. */
-async function openMetrics(
-  parts: AsyncDisposableStack,
-  metrics: Metrics,
-  listen: string,
-  log: Log,
-): Promise<void> {
-  try {
-    parts.adopt(await serveMetrics(metrics, listen), (one) => one.close());
-  } catch (error) {
-    log.error({ listen }, messageOf(error));
-  }
 }
 
 /** Garbage first (`--expose-gc`, in bin/berth): else the heap keeps the size of its busiest moment. */

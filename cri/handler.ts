@@ -1,6 +1,7 @@
 import type { Images } from '../image/images.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import type { CheckReport } from './check.ts';
+import type { ConfigurationState } from './config/reload.ts';
 import type { Pods } from '../pod/pods.ts';
 import type { Notice } from '../ground/notices.ts';
 import type { DiskSpace } from './disk-space.ts';
@@ -29,6 +30,8 @@ export interface DaemonFacts {
   notices(): Notice[];
   /** How full the daemon's disk is; undefined while it is not known. From memory. */
   disk(): DiskSpace | undefined;
+  /** How it stands with its configuration files. */
+  configuration(): ConfigurationState;
   /** The configuration in force, as `berth config show` prints it. */
   config(): Record<string, unknown>;
   /** Holds the records against kernel and store. */

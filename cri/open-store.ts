@@ -1,8 +1,12 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RecordStore } from '../ground/records.ts';
-import type { Images } from '../image/images.ts';
-import { openImages, type OpenImagesOptions } from '../image/open-images.ts';
+import {
+  openImages,
+  type ImagesConfig,
+  type LiveImages,
+  type OpenImagesOptions,
+} from '../image/open-images.ts';
 import type { Config } from './config/schema.ts';
 
 /** Opens the record store for its owner alone: records hold the environment of containers. */
@@ -18,24 +22,24 @@ export function openRecords(config: Config): RecordStore {
 export type ImageRoomParts = Omit<OpenImagesOptions, 'root' | 'config'>;
 
 /** Opens the image room of this configuration. */
-export function openImageRoom(config: Config, parts: ImageRoomParts): Promise<Images> {
+export function openImageRoom(config: Config, parts: ImageRoomParts): Promise<LiveImages> {
   const root = join(config.root, 'images');
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const { image } = config;
-  return openImages({
-    ...parts,
-    root,
-    config: {
-      registryConfigDir: image.registry_config_dir,
-      authFiles: image.auth_files,
-      maxConcurrentDownloads: image.max_concurrent_downloads,
-      maxImageBytes: image.max_image_gib * 2 ** 30,
-      pinned: image.pinned,
-      verifierDir: image.verifier_dir,
-      verifierTimeoutMs: image.verifier_timeout_seconds * 1000,
-      writableLayerLimit: image.writable_layer_limit,
-    },
-  });
+  return openImages({ ...parts, root, config: imagesConfig(config) });
+}
+
+/** What the configuration says to the image room. */
+export function imagesConfig({ image }: Config): ImagesConfig {
+  return {
+    registryConfigDir: image.registry_config_dir,
+    authFiles: image.auth_files,
+    maxConcurrentDownloads: image.max_concurrent_downloads,
+    maxImageBytes: image.max_image_gib * 2 ** 30,
+    pinned: image.pinned,
+    verifierDir: image.verifier_dir,
+    verifierTimeoutMs: image.verifier_timeout_seconds * 1000,
+    writableLayerLimit: image.writable_layer_limit,
+  };
 }
 
 /** The kernel's name for this boot (random(4)). `BERTH_BOOT_ID` takes its place in tests. */

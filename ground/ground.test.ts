@@ -62,6 +62,30 @@ describe('UndoStack', () => {
 });
 
 describe('Limit', () => {
+  it('takes another size while it is in use', async () => {
+    const limit = new Limit(1);
+    const ends: (() => void)[] = [];
+    const hold = (): Promise<void> => limit.run(() => new Promise<void>((resolve) => ends.push(resolve)));
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const all = [hold(), hold(), hold(), hold()];
+    await turn();
+    assert.deepEqual([ends.length, limit.waiting], [1, 3]);
+    limit.resize(3);
+    await turn();
+    assert.deepEqual([ends.length, limit.waiting], [3, 1]);
+    limit.resize(1);
+    ends[0]!();
+    ends[1]!();
+    await Promise.all(all.slice(0, 2));
+    assert.deepEqual([ends.length, limit.waiting], [3, 1], 'one holds its place still');
+    ends[2]!();
+    await all[2];
+    await turn();
+    assert.deepEqual([ends.length, limit.waiting], [4, 0]);
+    ends[3]!();
+    await all[3];
+  });
+
   it('lets no more than its size in at once, in order of arrival', async () => {
     const limit = new Limit(2);
     let inside = 0;

@@ -2,7 +2,7 @@
  * At most `size` holders at once; the rest wait in order of arrival. A waiter that is aborted leaves the queue.
  */
 export class Limit {
-  readonly #size: number;
+  #size: number;
   #held = 0;
   readonly #queue: (() => void)[] = [];
 
@@ -14,6 +14,12 @@ export class Limit {
     return this.#queue.length;
   }
 
+  /** Another bound from now on; who holds a place above it keeps that. */
+  resize(size: number): void {
+    this.#size = size;
+    while (this.#held < this.#size && this.#queue.length > 0) this.#queue.shift()!();
+  }
+
   /** Runs `work` as soon as there is room. Rejects with the signal's reason when it aborts before that. */
   async run<T>(work: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
     await this.#acquire(signal);
@@ -21,7 +27,7 @@ export class Limit {
       return await work();
     } finally {
       this.#held--;
-      this.#queue.shift()?.();
+      if (this.#held < this.#size) this.#queue.shift()?.();
     }
   }
 

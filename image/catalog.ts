@@ -31,13 +31,19 @@ export class Catalog {
   readonly #table: RecordTable<StoredImage>;
   readonly #images = new Map<string, StoredImage>();
 
-  readonly #pinned: (names: readonly string[]) => boolean;
+  #pinned: (names: readonly string[]) => boolean;
 
   /** `pinned` says which names stand for images that stay. */
   constructor(table: RecordTable<StoredImage>, pinned: (names: readonly string[]) => boolean = () => false) {
     this.#table = table;
     this.#pinned = pinned;
     for (const { id, value } of table.all()) this.#images.set(id, this.#withPin(value));
+  }
+
+  /** Other images stay from now on. */
+  repin(pinned: (names: readonly string[]) => boolean): void {
+    this.#pinned = pinned;
+    for (const [id, image] of this.#images) this.#images.set(id, this.#withPin(image));
   }
 
   list(): StoredImage[] {

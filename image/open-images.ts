@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../ground/fault.ts';
-import { Limit } from '../ground/limit.ts';
 import type { Log } from '../ground/log.ts';
 import { Notices } from '../ground/notices.ts';
 import type { RecordStore } from '../ground/records.ts';
@@ -25,6 +24,7 @@ import { Installer } from './install.ts';
 import { LayerStore, type LayerRecord } from './layers/layer-store.ts';
 import type { SetAsideRecord } from './layers/set-aside.ts';
 import { UnpackPool } from './layers/unpack-pool.ts';
+import { type LiveImagesConfig, LiveSettings } from './live-settings.ts';
 import { pinnedBy } from './pinned.ts';
 import { Puller, type PullOptions } from './pull.ts';
 import { DEFAULT_LIMITS, type TransferLimits } from './registry/transport.ts';
@@ -34,15 +34,7 @@ import { UncleanMark } from './unclean.ts';
 import { TRUST_ALL, VerifierPrograms, type Verifier } from './trust/verifiers.ts';
 
 /** What of the room can be configured. */
-export interface ImagesConfig {
-  /** Directory of `<host>/hosts.toml` files; empty for none. */
-  registryConfigDir: string;
-  /** The node's credential files, for pulls whose caller brings none; the first entry that fits serves. */
-  authFiles: string[];
-  /** Layers that are downloaded at once, over all pulls. */
-  maxConcurrentDownloads: number;
-  /** Bound on the unpacked bytes of one image. */
-  maxImageBytes: number;
+export interface ImagesConfig extends LiveImagesConfig {
   /** Bound on the files of one layer. Default 4 million. */
   maxLayerEntries?: number;
   /** Directory of programs that decide which images may be used; empty for none. */
@@ -51,10 +43,13 @@ export interface ImagesConfig {
   verifierTimeoutMs: number;
   /** Bytes that the writable layer of a container may take; 0 or absent: as much as it likes. */
   writableLayerLimit?: number;
-  /** Names of images that are never removed; `*` at the end means all that begin so. */
-  pinned?: string[];
   /** Waits and tries of transfers, where the defaults do not fit. */
   transfer?: Partial<TransferLimits>;
+}
+
+/** The room, with what can change while it works. Throws Fault `invalid` for a pattern that names no image. */
+export interface LiveImages extends Images {
+  reconfigure(config: LiveImagesConfig): void;
 }
 
 export interface OpenImagesOptions {
@@ -82,7 +77,7 @@ const USAGE_PATIENCE_MS = 1_000;
 const KEEP_FAILED_MS = 600_000;
 
 /** Opens the image store under `root`: what a dead process left half done is thrown away. */
-export async function openImages(options: OpenImagesOptions): Promise<Images> {
+export async function openImages(options: OpenImagesOptions): Promise<LiveImages> {
   const { root, records, log, config } = options;
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const trash = new Trash(join(root, 'trash'), log);
@@ -100,14 +95,15 @@ export async function openImages(options: OpenImagesOptions): Promise<Images> {
     beforeWriting: () => mark.set(),
   });
   const catalog = new Catalog(records.table<StoredImage>('images'), pinnedBy(config.pinned ?? []));
+  const live = new LiveSettings(config, config.maxLayerEntries ?? DEFAULT_MAX_ENTRIES);
   const installer = new Installer({
     layers,
     catalog,
-    downloads: new Limit(config.maxConcurrentDownloads),
-    limits: { bytes: config.maxImageBytes, entries: config.maxLayerEntries ?? DEFAULT_MAX_ENTRIES },
+    downloads: live.downloads,
+    limits: live.limits,
   });
   const verifier = await openVerifier(options);
-  return new Store({ ...options, trash, pool, layers, catalog, installer, verifier, mark });
+  return new Store({ ...options, trash, pool, layers, catalog, installer, verifier, mark, live });
 }
 
 /** Whether a snapshot was made on the layer. */
@@ -126,7 +122,7 @@ async function openVerifier({ root, exits, log, config }: OpenImagesOptions): Pr
 }
 
 /** The parts of the room, put together. */
-class Store implements Images {
+class Store implements LiveImages {
   readonly snapshots: Snapshotter;
   readonly #snapshots: OverlaySnapshots;
   readonly #root: string;
@@ -139,6 +135,7 @@ class Store implements Images {
   readonly #saver: ArchiveSaver;
   readonly #check: StoreCheck;
   readonly #mark: UncleanMark;
+  readonly #live: LiveSettings;
   readonly #log: Log;
   readonly #notices: Notices;
   /** Layers of held images, by holder. */
@@ -156,9 +153,11 @@ class Store implements Images {
       installer: Installer;
       verifier: Verifier;
       mark: UncleanMark;
+      live: LiveSettings;
     },
   ) {
     const { root, records, log, stages, config, trash, pool, layers, catalog, installer, verifier } = parts;
+    this.#live = parts.live;
     this.#mark = parts.mark;
     this.#log = log;
     this.#notices = parts.notices ?? new Notices();
@@ -173,8 +172,7 @@ class Store implements Images {
       installer,
       stages,
       log,
-      registryConfigDir: config.registryConfigDir,
-      authFiles: config.authFiles,
+      access: parts.live.access,
       transfer: { ...DEFAULT_LIMITS, ...config.transfer },
       verifier,
       exits: parts.exits,
@@ -183,7 +181,7 @@ class Store implements Images {
     this.#loader = new ArchiveLoader({
       installer,
       directory: join(root, 'ingest'),
-      maxBytes: config.maxImageBytes,
+      limits: parts.live.limits,
     });
     this.#snapshots = this.snapshots = new OverlaySnapshots({
       root,
@@ -249,6 +247,11 @@ class Store implements Images {
       .map(({ kind, id, problem }) => `${kind} ${id.slice(0, 19)}: ${problem}`);
     const rest = repaired.length > 3 ? `; and ${repaired.length - 3} more` : '';
     this.#notices.add('store-repaired', `The image store was repaired: ${shown.join('; ')}${rest}`);
+  }
+
+  reconfigure(config: LiveImagesConfig): void {
+    this.#live.change(config);
+    this.#catalog.repin(pinnedBy(config.pinned ?? []));
   }
 
   async pull(reference: string, { signal, ...options }: PullOptions): Promise<ImageRecord> {

@@ -18,6 +18,7 @@ import { registryHosts } from './registry/hosts.ts';
 import { TokenCache } from './registry/token-cache.ts';
 import type { TransferLimits } from './registry/transport.ts';
 import { SharedWork } from './shared-work.ts';
+import type { RegistryAccess } from './live-settings.ts';
 import type { Verifier } from './trust/verifiers.ts';
 
 /** Indexes may lie in indexes, this deep. */
@@ -40,8 +41,7 @@ export class Puller {
   readonly #installer: Installer;
   readonly #stages: StageSink;
   readonly #log: Log;
-  readonly #registryConfigDir: string;
-  readonly #authFiles: string[];
+  readonly #access: RegistryAccess;
   readonly #tokens = new TokenCache();
   readonly #transfer: TransferLimits;
   readonly #verifier: Verifier;
@@ -57,8 +57,7 @@ export class Puller {
     installer: Installer;
     stages: StageSink;
     log: Log;
-    registryConfigDir: string;
-    authFiles: string[];
+    access: RegistryAccess;
     transfer: TransferLimits;
     verifier: Verifier;
     exits: ExitWatcher;
@@ -70,8 +69,7 @@ export class Puller {
     this.#installer = options.installer;
     this.#stages = options.stages;
     this.#log = options.log;
-    this.#registryConfigDir = options.registryConfigDir;
-    this.#authFiles = options.authFiles;
+    this.#access = options.access;
     this.#transfer = options.transfer;
     this.#verifier = options.verifier;
     this.#exits = options.exits;
@@ -152,10 +150,10 @@ export class Puller {
     auth: PullAuth | undefined,
     signal: AbortSignal,
   ): Promise<RegistryClient> {
-    const hosts = await registryHosts(this.#registryConfigDir, reference.registry);
+    const hosts = await registryHosts(this.#access.registryConfigDir, reference.registry);
     const registries = registriesOf(hosts, reference, auth);
     const ask = askHelper(this.#exits, this.#log, signal);
-    const node = await readAuthFiles(this.#authFiles, this.#log, registries, ask);
+    const node = await readAuthFiles(this.#access.authFiles, this.#log, registries, ask);
     const tokens = this.#tokens;
     return new RegistryClient({
       reference,

@@ -47,6 +47,14 @@ export interface NetworkOptions {
   step?: (name: string) => void;
 }
 
+/** What of the configuration can change while the network serves. */
+export type LiveNetworkConfig = Pick<NetworkOptions['config'], 'confDir' | 'binDirs' | 'execPlugins'>;
+
+/** The network, with what can change while it serves: from then on for new pods, and for all calls of plugins. */
+export interface LiveNetwork extends PodNetwork {
+  reconfigure(config: LiveNetworkConfig): Promise<void>;
+}
+
 export interface OverlayConfig {
   /** A kubeconfig whose user may list and watch nodes. */
   kubeconfig: string;
@@ -70,7 +78,7 @@ type Choice = { by: 'cni'; list: ConfigList } | { by: 'bridge'; podCidr: string 
  * range is known, else none yet. It chooses again when that changes; a pod leaves the way it came.
  * Throws Fault `invalid` when `podCidr` is malformed.
  */
-export async function openNetwork(options: NetworkOptions): Promise<PodNetwork> {
+export async function openNetwork(options: NetworkOptions): Promise<LiveNetwork> {
   const firewall = await openFirewall(options.config.firewall, options.exits);
   options.log.info({ firewall: firewall.kind, why: firewall.why }, 'Chose how the packet filter is written');
   const network = new NodeNetwork(options, firewall);
@@ -78,9 +86,11 @@ export async function openNetwork(options: NetworkOptions): Promise<PodNetwork> 
   return network;
 }
 
-class NodeNetwork implements PodNetwork {
+class NodeNetwork implements LiveNetwork {
   readonly #log: Log;
   readonly #directory: ConfigDirectory;
+  readonly #executables: PluginRunner;
+  readonly #plugins: BuiltInPlugins;
   readonly #bridge: BridgeNetwork;
   readonly #cni: CniNetwork;
   readonly #readiness: NetworkReadiness;
@@ -106,12 +116,10 @@ class NodeNetwork implements PodNetwork {
   #bridgeTrouble = 'It has not been started yet';
 
   constructor({ records, exits, log, config, pollMs, graceMs, step }: NetworkOptions, firewall: Firewall) {
-    const runner = new BuiltInPlugins(
-      ownPlugins({ firewall: firewall.pods }),
-      new PluginRunner(exits, config.binDirs),
-      config.execPlugins,
-      step,
-    );
+    this.#executables = new PluginRunner(exits, config.binDirs);
+    const plugins = ownPlugins({ firewall: firewall.pods });
+    const runner = new BuiltInPlugins(plugins, this.#executables, config.execPlugins, step);
+    this.#plugins = runner;
     const owners = new HostPortOwners();
     this.#log = log;
     this.#directory = new ConfigDirectory(config.confDir);
@@ -145,6 +153,15 @@ class NodeNetwork implements PodNetwork {
     else await this.#overlay.start();
     await this.look();
     this.#schedule();
+  }
+
+  async reconfigure({ confDir, binDirs, execPlugins }: LiveNetworkConfig): Promise<void> {
+    // A look that runs reads the directory of before.
+    while (this.#looking !== undefined) await this.#looking;
+    this.#executables.setDirectories(binDirs);
+    this.#plugins.force(execPlugins);
+    this.#directory.path = confDir;
+    await this.look();
   }
 
   /** Reads the configuration directory if it changed, and chooses. Looks never overlap. */

@@ -74,12 +74,26 @@ export interface OpenPodsOptions {
   version: string;
 }
 
+/** What of the settings can change while the room works. */
+export type LivePodSettings = Pick<
+  PodSettings,
+  'seccompRoot' | 'cdiDirectories' | 'rlimits' | 'createTimeoutMs' | 'adoptionMs'
+>;
+
+/** The room, with what only who opens it needs. */
+export interface LivePods extends Pods {
+  /** Settles when the remains of the earlier run are gone. */
+  cleaning: Promise<void>;
+  /** For pods and containers that are made from now on. */
+  reconfigure(settings: LivePodSettings): void;
+}
+
 /**
  * Opens the pod room: takes up what an earlier run left, and resolves when List is right. Handlers that are not known
  * yet are tried behind that; what needs one waits for it. `cleaning` of the result settles when the remains of the
  * earlier run are gone.
  */
-export async function openPods(options: OpenPodsOptions): Promise<Pods & { cleaning: Promise<void> }> {
+export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
   const { settings, records, log, clock } = options;
   const paths = new PodPaths(options.state);
   keepMountsPrivate(paths.state);
@@ -90,7 +104,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
     mkdirSync(dir, { recursive: true, mode: 0o711 });
   setSubreaper();
   const parts: Parts = {
-    settings,
+    settings: { ...settings },
     paths,
     clock,
     log,
@@ -129,7 +143,15 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods & { clean
   setImmediate(prepareFilter);
   const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS);
   reaper.unref();
-  return { ...podsOf(parts, options), cleaning, close: () => close(parts, reaper) };
+  const reconfigure = ({
+    seccompRoot,
+    cdiDirectories,
+    rlimits,
+    createTimeoutMs,
+    adoptionMs,
+  }: LivePodSettings): void =>
+    void Object.assign(parts.settings, { seccompRoot, cdiDirectories, rlimits, createTimeoutMs, adoptionMs });
+  return { ...podsOf(parts, options), cleaning, reconfigure, close: () => close(parts, reaper) };
 }
 
 /** Compiling takes some 20 ms: here nobody waits for it yet. */

@@ -4,7 +4,6 @@ import { JournalDatagrams } from '../../native/journal-socket.ts';
 import { DatagramSender } from '../../native/unix-datagram.ts';
 import { openDaemon, type Daemon } from '../compose.ts';
 import { checkedConfig, type LoadedConfig } from '../config/load.ts';
-import { compareConfigs } from '../config/reload.ts';
 import type { DaemonLog } from '../daemon-log.ts';
 import { openLog } from '../log.ts';
 import { socketPath } from '../socket.ts';
@@ -12,6 +11,7 @@ import { Heartbeat } from '../systemd/heartbeat.ts';
 import { isJournalStream, JOURNAL_SOCKET } from '../systemd/journal.ts';
 import { takeServiceEnvironment } from '../systemd/service-environment.ts';
 import { NOBODY, openSupervisor, type Supervisor } from '../systemd/supervisor.ts';
+import { Reloader } from './reloader.ts';
 
 export interface ServeOptions {
   config?: string;
@@ -37,19 +37,19 @@ export async function serve(options: ServeOptions): Promise<void> {
   const stop = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
-  const hangups: (() => void)[] = [];
-  process.on('SIGHUP', () => hangups.forEach((reload) => reload()));
+  let hungUp = false;
+  const remember = (): void => void (hungUp = true);
+  process.on('SIGHUP', remember);
   watchForMistakes(log);
   const supervisor = openSupervisor(service.notifySocket, connectDatagrams, log);
   const progress = (step: string): void => supervisor.progress(step);
   const daemon = await openDaemon({ ...loaded, log, environment: process.env, progress });
   // At once, and not at the exit: a daemon that is killed has kept what the next start needs.
   flushCompileCache();
-  hangups.push(() => {
-    supervisor.reloading();
-    reload(options, loaded, log);
-    supervisor.ready(daemon.status());
-  });
+  const reloader = new Reloader({ loaded, read: () => readConfig(options), daemon, log, supervisor });
+  // What was read at the start may be older than that signal.
+  process.on('SIGHUP', () => reloader.reload()).off('SIGHUP', remember);
+  if (hungUp) reloader.reload();
   const heartbeat = new Heartbeat({
     supervisor,
     socket: socketPath(loaded.config.cri.listen),
@@ -88,18 +88,6 @@ async function close(
     log.info({}, 'The daemon has stopped');
     log.flush();
     supervisor.close();
-  }
-}
-
-/** Takes from the new configuration what can change now. A bad one changes nothing. */
-function reload(options: ServeOptions, loaded: LoadedConfig, log: DaemonLog): void {
-  try {
-    const { config } = readConfig(options);
-    const { live, restart } = compareConfigs(loaded.config, config);
-    loaded.config.log.level = log.level = config.log.level;
-    log.info({ changed: live, needRestart: restart }, 'The configuration was read again');
-  } catch (error) {
-    log.error({}, `The configuration stays as it is: ${messageOf(error)}`);
   }
 }
 

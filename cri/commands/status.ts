@@ -38,6 +38,7 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
     ['Network', network.ready ? 'ready' : `not ready: ${network.message || network.reason}`],
     ...overlayFacts(network.overlay),
     ['Cgroups', census.cgroupDriver],
+    ...configurationFacts(census.configuration),
     ...(census.disk === undefined ? [] : [['Disk', diskText(census.disk)]]),
   ];
   const wide = Math.max(...facts.map(([name]) => name!.length));
@@ -96,6 +97,16 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
 function diskText({ path, bytesTotal, bytesFree, inodesTotal, inodesFree }: DiskSpace): string {
   const inodes = inodesTotal === 0 ? '' : `, ${Math.floor((100 * inodesFree) / inodesTotal)} % of its inodes`;
   return `${bytes(bytesFree)} of ${bytes(bytesTotal)} free${inodes} (${path})`;
+}
+
+/** Only what somebody has to see to. */
+function configurationFacts({ needRestart, trouble }: DaemonCensus['configuration']): string[][] {
+  return [
+    ...(trouble === '' ? [] : [['Configuration', `not read again: ${trouble.replaceAll(/\s*\n\s*/g, ' ')}`]]),
+    ...(needRestart.length === 0
+      ? []
+      : [['Waits', `for a restart of the daemon: ${needRestart.join(', ')}`]]),
+  ];
 }
 
 function overlayFacts(overlay: NetworkStatus['overlay']): string[][] {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { loadConfig } from './load.ts';
 import { printConfig } from './print.ts';
-import { compareConfigs } from './reload.ts';
+import { compareConfigs, takeLive } from './reload.ts';
 import { defaultConfig } from './schema.ts';
 
 describe('the configuration', () => {
@@ -36,7 +36,7 @@ describe('the configuration', () => {
     assert.deepEqual(loadConfig(file), { config: defaultConfig(), files: [file] });
     for (const line of printed.split('\n').filter((text) => text.includes(' = ')))
       assert.ok(printed.includes(`\n${line}`) || printed.includes(line));
-    assert.match(printed, /# images, containers, records\nroot = "\/var\/lib\/berth"/);
+    assert.match(printed, /# images, containers, records.*\nroot = "\/var\/lib\/berth"/);
     assert.match(printed, /\[runtime\.handlers\.crun\]\n# .*\npath = "crun"/);
   });
 
@@ -110,12 +110,27 @@ describe('the configuration', () => {
   it('knows which changes a running daemon takes', () => {
     const after = defaultConfig();
     after.log.level = 'debug';
-    after.network.bin_dirs = ['/x'];
+    after.network.bridge = 'other0';
+    after.root = '/x';
+    after.image.pinned = ['a'];
     after.runtime.handlers['kata'] = { path: 'kata', sandbox: 'oci', exec: 'auto' };
     assert.deepEqual(compareConfigs(defaultConfig(), after), {
-      live: ['log.level'],
-      restart: ['network.bin_dirs', 'runtime.handlers'],
+      live: ['image.pinned', 'log.level'],
+      restart: ['root', 'network.bridge', 'runtime.handlers'],
     });
+    const inForce = defaultConfig();
+    takeLive(inForce, after, ['image.pinned', 'log.level']);
+    assert.deepEqual(compareConfigs(inForce, after), {
+      live: [],
+      restart: ['root', 'network.bridge', 'runtime.handlers'],
+    });
+    assert.deepEqual([inForce.image.pinned, inForce.log.level], [['a'], 'debug']);
+  });
+
+  it('says of each key whether a reload takes it', () => {
+    const printed = printConfig(defaultConfig());
+    assert.match(printed, /# what is logged.* \(a reload takes a new value\)\nlevel = /);
+    assert.match(printed, /# where kubelet.* \(a new value waits for a restart\)\nlisten = /);
   });
 
   it('says so when a directory of drop-ins is no directory', () => {

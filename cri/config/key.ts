@@ -9,7 +9,7 @@ export interface Key<T> {
   is(value: unknown): value is T;
   /** What is wrong with a value of the right type; undefined when it is sound. */
   wrong?(value: T): string | undefined;
-  /** Whether a running daemon takes a new value with SIGHUP. */
+  /** Whether a running daemon takes a new value with SIGHUP; all others wait for its next start. */
   readonly live?: boolean;
 }
 
@@ -43,13 +43,20 @@ export function word<T extends string>(
 }
 
 /** A key that holds a whole number within bounds. */
-export function count(value: number, min: number, max: number, comment: string): Key<number> {
+export function count(
+  value: number,
+  min: number,
+  max: number,
+  comment: string,
+  options: Options<number> = {},
+): Key<number> {
   return {
     default: value,
     comment,
     expected: `a whole number from ${min} to ${max}`,
     is: (found): found is number =>
       typeof found === 'number' && Number.isInteger(found) && found >= min && found <= max,
+    ...options,
   };
 }
 

@@ -17,7 +17,7 @@ export function printConfig(config: Config): string {
 function keys(section: Section, values: object): string {
   const lines = Object.entries(section).map(([name, { comment, live }]) => {
     const value = (values as Record<string, unknown>)[name];
-    const reload = live === true ? ' (SIGHUP takes a new value)' : '';
+    const reload = live === true ? ' (a reload takes a new value)' : ' (a new value waits for a restart)';
     return `# ${comment}${reload}\n${name} = ${JSON.stringify(value)}\n`;
   });
   return lines.join('');

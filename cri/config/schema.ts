@@ -52,12 +52,15 @@ const SCHEMA = {
       { wrong: sound.absolutePathOrEmpty },
     ),
     stream_tls_key: text('', 'key of that certificate, PEM', { wrong: sound.absolutePathOrEmpty }),
-    stream_idle_seconds: count(14_400, 1, 604_800, 'a stream without a byte for so long is ended'),
-    max_streams: count(1000, 1, 100_000, 'exec, attach and port-forward sessions at once'),
+    stream_idle_seconds: count(14_400, 1, 604_800, 'a stream without a byte for so long is ended', {
+      live: true,
+    }),
+    max_streams: count(1000, 1, 100_000, 'exec, attach and port-forward sessions at once', { live: true }),
   },
   metrics: {
     listen: text('127.0.0.1:9464', 'serves http://…/metrics for Prometheus; empty: no metrics', {
       wrong: sound.tcpAddressOrEmpty,
+      live: true,
     }),
   },
   runtime: {
@@ -74,16 +77,17 @@ const SCHEMA = {
     conmon: text('conmon', 'the monitor of containers', { wrong: sound.program }),
     seccomp_root: text('/var/lib/kubelet/seccomp', 'where Localhost seccomp profiles lie', {
       wrong: sound.absolutePath,
+      live: true,
     }),
     cdi_dirs: texts(
       ['/etc/cdi', '/var/run/cdi'],
       'files of the Container Device Interface; a device in a later one wins',
-      { wrong: sound.absolutePaths },
+      { wrong: sound.absolutePaths, live: true },
     ),
     default_ulimits: texts(
       [],
       "limits of the processes of every container, as nofile=1024:4096 (soft, hard); empty: the daemon's own",
-      { wrong: sound.ulimits },
+      { wrong: sound.ulimits, live: true },
     ),
     max_log_bytes: count(
       0,
@@ -91,12 +95,15 @@ const SCHEMA = {
       2 ** 50,
       "size of a container's log file at which its lines are dropped and it begins anew, for containers made from now on; a guard against what fills the disk between two looks of the kubelet, so take several times its containerLogMaxSize; 0: no such bound",
     ),
-    create_timeout_seconds: count(240, 1, 3600, 'how long a create may go on after its caller has left'),
+    create_timeout_seconds: count(240, 1, 3600, 'how long a create may go on after its caller has left', {
+      live: true,
+    }),
     adoption_seconds: count(
       120,
       0,
       3600,
       'how long a finished create waits for the retry of a caller that had left',
+      { live: true },
     ),
     max_children: count(16, 1, 1024, 'OCI runtime processes at once'),
   },
@@ -104,20 +111,20 @@ const SCHEMA = {
     registry_config_dir: text(
       '/etc/containerd/certs.d',
       '<host>/hosts.toml in it: mirrors, CA, client certificates, plain http',
-      { wrong: sound.absolutePath },
+      { wrong: sound.absolutePath, live: true },
     ),
     auth_files: texts(
       ['/run/containers/0/auth.json', '/etc/containers/auth.json', '/root/.docker/config.json'],
       'credentials for pulls whose caller brings none, read at each pull; the first file with a fitting entry serves',
-      { wrong: sound.absolutePaths },
+      { wrong: sound.absolutePaths, live: true },
     ),
-    max_concurrent_downloads: count(6, 1, 64, 'layers at once'),
+    max_concurrent_downloads: count(6, 1, 64, 'layers at once', { live: true }),
     pinned: texts(
       [],
       'images that are never removed, by name; a * at the end means all names that begin so',
-      { wrong: sound.imagePatterns },
+      { wrong: sound.imagePatterns, live: true },
     ),
-    max_image_gib: count(100, 1, 100_000, 'an image that unpacks to more is refused'),
+    max_image_gib: count(100, 1, 100_000, 'an image that unpacks to more is refused', { live: true }),
     writable_layer_limit: count(
       0,
       0,
@@ -134,11 +141,16 @@ const SCHEMA = {
   network: {
     conf_dir: text('/etc/cni/net.d', 'CNI configuration lists; the first one serves', {
       wrong: sound.absolutePath,
+      live: true,
     }),
-    bin_dirs: texts(['/opt/cni/bin', '/usr/lib/cni'], 'CNI plugins', { wrong: sound.absolutePaths }),
+    bin_dirs: texts(['/opt/cni/bin', '/usr/lib/cni'], 'CNI plugins', {
+      wrong: sound.absolutePaths,
+      live: true,
+    }),
     exec_plugins: texts(
       [],
       'types of CNI plugins that are run as programs from bin_dirs although Berth has them built in',
+      { live: true },
     ),
     pod_cidr: text(
       '',

@@ -12,6 +12,8 @@ import { TIMEOUTS, type Timeouts } from './timeouts.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const DEAD_PEER_MS = 30_000;
+/** For those that are refused with a word. */
+const SPARE_CONNECTIONS = 64;
 const PATH = /^\/(exec|attach|portforward)\/([\w-]{1,64})(?:\?|$)/;
 
 export interface StreamingOptions {
@@ -51,10 +53,20 @@ export class StreamingServer implements Streaming {
   #closed = false;
 
   constructor(options: StreamingOptions) {
-    this.#options = options;
+    this.#options = { ...options };
     this.#timeouts = { ...TIMEOUTS, ...options.timeouts };
     if (options.certificate !== undefined)
       this.#certificate = new Certificate(options.certificate, options.log);
+  }
+
+  /** Other bounds from now on, for sessions that begin then. */
+  reconfigure({ maxSessions, idleMs }: { maxSessions: number; idleMs: number }): void {
+    this.#options.maxSessions = maxSessions;
+    this.#timeouts.idleMs = idleMs;
+    void this.#listening?.then(
+      (server) => (server.maxConnections = maxSessions + SPARE_CONNECTIONS),
+      () => undefined, // said to who asked for a stream
+    );
   }
 
   /** Listens. Rejects with Fault `unavailable`; the next call tries again. */
@@ -109,7 +121,7 @@ export class StreamingServer implements Streaming {
               .getBuiltinModule('node:https')
               .createServer({ ...limits, ...this.#certificate.read(), handshakeTimeout: handshakeMs }),
           );
-    server.maxConnections = maxSessions + 64;
+    server.maxConnections = maxSessions + SPARE_CONNECTIONS;
     // Node's own limits are looked at every half minute.
     server.on(this.#certificate === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       const late = setTimeout(() => socket.destroy(), handshakeMs);

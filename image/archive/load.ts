@@ -14,13 +14,13 @@ import { layoutImages } from './oci-layout.ts';
 export class ArchiveLoader {
   readonly #installer: Installer;
   readonly #directory: string;
-  readonly #maxBytes: number;
+  readonly #limits: { readonly bytes: number };
 
-  /** `directory` takes the unpacked form of compressed archives, at most `maxBytes` of it, while they are read. */
-  constructor(options: { installer: Installer; directory: string; maxBytes: number }) {
+  /** `directory` takes the unpacked form of compressed archives, at most `limits.bytes` of it, while they are read. */
+  constructor(options: { installer: Installer; directory: string; limits: { readonly bytes: number } }) {
     this.#installer = options.installer;
     this.#directory = options.directory;
-    this.#maxBytes = options.maxBytes;
+    this.#limits = options.limits;
   }
 
   /** See Images.load. `name` names the archive's only image. Throws Faults that name the file. */
@@ -29,7 +29,7 @@ export class ArchiveLoader {
     const stage = (next: Stage): void => void (at = next);
     try {
       const given = name === undefined ? undefined : fullName(parseReference(name));
-      const options = { directory: this.#directory, maxBytes: this.#maxBytes, signal };
+      const options = { directory: this.#directory, maxBytes: this.#limits.bytes, signal };
       const directory = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
       await using archive: ArchiveSource = directory
         ? new ArchiveDirectory(file)

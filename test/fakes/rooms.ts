@@ -352,6 +352,12 @@ export const FAKE_DAEMON: DaemonFacts = {
   preferredHandler: 'crun',
   notices: () => [],
   disk: () => undefined,
+  configuration: () => ({
+    files: ['/etc/berth/berth.toml'],
+    readAt: '2026-01-01T00:00:00.000Z',
+    needRestart: [],
+    trouble: '',
+  }),
   config: () => ({ root: '/var/lib/berth' }),
   check: async () => ({ live: true, pods: [], store: { verified: 1, unverifiable: 0, findings: [] } }),
 };
