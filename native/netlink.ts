@@ -1,18 +1,18 @@
 import { Limit } from '../ground/limit.ts';
 import { E, ErrnoError } from './errno.ts';
-import { O, OwnedFd } from './fd.ts';
-import { bind, bindInPool, check } from './libc.ts';
+import { bind, check } from './libc.ts';
 import { parseAddress, type Address } from './netlink-addresses.ts';
+import { AF_BRIDGE, attribute, text, u32, type RtMessage } from './netlink-attributes.ts';
 import {
-  AF_BRIDGE,
-  align4,
-  attribute,
-  attributes,
-  text,
-  textOf,
-  u32,
-  type RtMessage,
-} from './netlink-attributes.ts';
+  DUMP_TRIES,
+  failureOf,
+  NETLINK,
+  netlinkHeader,
+  NetlinkSocket,
+  NLM_F,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from './netlink-socket.ts';
 import { IFF_UP, linkHeader, parseLink, type Link } from './netlink-links.ts';
 import { parseQueue } from './netlink-traffic.ts';
 import { parseNeighbour, parseRoute, routeQuery, type Neighbour, type Route } from './netlink-routes.ts';
@@ -41,41 +41,14 @@ export {
 export * from './netlink-routes.ts';
 export type { RtMessage } from './netlink-attributes.ts';
 
-const socket2 = bind<[number, number, number]>('int socket(int domain, int type, int protocol)');
-const setsockopt = bind<[number, number, number, Buffer, number]>(
-  'int setsockopt(int fd, int level, int option, const void *value, unsigned int size)',
-);
-const send = bind<[number, Buffer, number, number]>(
-  'long send(int fd, const void *bytes, size_t size, int flags)',
-);
-const sendInPool = bindInPool<[number, Buffer, number, number]>(
-  'long send(int fd, const void *bytes, size_t size, int flags)',
-);
 const interfaceRequest = bind<[number, number, Buffer]>(
   'int ioctl(int fd, unsigned long request, void *ifreq)',
 );
 const nameToIndex = bind<[string]>('unsigned int if_nametoindex(const char *name)');
-const recv = bind<[number, Buffer, number, number]>('long recv(int fd, void *bytes, size_t size, int flags)');
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const NETLINK_ROUTE = 0;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const MSG_TRUNC = 0x20;
 
 const SIOCGIFFLAGS = 0x8913;
 const IFNAMSIZ = 16;
 const IFREQ_SIZE = 40;
-
-const HEADER = 16;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-const NLM_F = { REQUEST: 1, ACK: 4, DUMP_INTR: 0x10, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP: 0x300 };
-const NLMSGERR_ATTR_MSG = 1;
 
 const RTM = { NEWLINK: 16, GETLINK: 18, GETADDR: 22, NEWROUTE: 24, GETROUTE: 26, GETNEIGH: 30, GETQDISC: 38 };
 const IFLA_IFNAME = 3;
@@ -86,8 +59,6 @@ const RTEXT_FILTER_SKIP_STATS = 8;
 const RECEIVE_SIZE = 32 * 1024;
 /** Acknowledgements of one datagram must find room in the socket's receive buffer. */
 const BATCH = 64;
-const RECEIVE_TIMEOUT_S = 5n;
-const DUMP_TRIES = 10;
 
 /** One for all sockets: the kernel takes the changes one by one, so more at once would only hold more threads. */
 const POOL = new Limit(1);
@@ -106,20 +77,8 @@ export function linkIndex(name: string): number | undefined {
  * answers within the call, so nothing here waits.
  */
 export class Rtnl implements Disposable {
-  readonly #socket: OwnedFd;
-  readonly #received = Buffer.alloc(RECEIVE_SIZE);
+  readonly #socket = new NetlinkSocket(NETLINK.ROUTE, { receives: RECEIVE_SIZE });
   #sequence = 0;
-
-  constructor() {
-    this.#socket = new OwnedFd(
-      check('socket netlink', socket2(AF_NETLINK, SOCK_RAW | O.CLOEXEC, NETLINK_ROUTE)),
-    );
-    const timeout = Buffer.alloc(16);
-    timeout.writeBigInt64LE(RECEIVE_TIMEOUT_S);
-    this.#option(SOL_SOCKET, SO_RCVTIMEO, timeout);
-    this.#option(SOL_NETLINK, NETLINK_CAP_ACK, u32(1));
-    this.#option(SOL_NETLINK, NETLINK_EXT_ACK, u32(1));
-  }
 
   /**
    * Sends the requests in one datagram and takes one acknowledgement each. The kernel tries all of them in order,
@@ -144,8 +103,7 @@ export class Rtnl implements Disposable {
       const part = messages.slice(at, at + BATCH);
       const { first, datagram } = this.#compose(part, NLM_F.ACK);
       await POOL.run(async () => {
-        if ((await sendInPool(this.#socket.fd, datagram, datagram.length, 0)) < 0)
-          throw new ErrnoError(`send ${part[0]!.name}`, E.EIO);
+        await this.#socket.sendInPool(part[0]!.name, datagram);
         failure ??= this.#acknowledgements(part, first);
       });
     }
@@ -162,7 +120,7 @@ export class Rtnl implements Disposable {
       let interrupted = false;
       this.#send([{ name, type, flags: NLM_F.DUMP, body }]);
       for (let done = false; !done;)
-        for (const message of this.#receive(name)) {
+        for (const message of this.#socket.receive(name)) {
           if ((message.flags & NLM_F.DUMP_INTR) !== 0) interrupted = true;
           if (message.type === NLMSG_DONE) done = true;
           else if (message.type === NLMSG_ERROR)
@@ -181,7 +139,7 @@ export class Rtnl implements Disposable {
     this.#send([{ name: call, type: RTM.GETLINK, flags: NLM_F.ACK, body }]);
     let link: Link | undefined;
     for (;;)
-      for (const message of this.#receive(call)) {
+      for (const message of this.#socket.receive(call)) {
         if (message.type === RTM.NEWLINK) link = parseLink(message.body);
         if (message.type !== NLMSG_ERROR) continue;
         const failure = failureOf(call, message);
@@ -204,7 +162,7 @@ export class Rtnl implements Disposable {
     this.#send([{ name: call, type: RTM.GETROUTE, flags: NLM_F.ACK, body: routeQuery(address) }]);
     let route: Route | undefined;
     for (;;)
-      for (const message of this.#receive(call)) {
+      for (const message of this.#socket.receive(call)) {
         if (message.type === RTM.NEWROUTE) route = parseRoute(message.body);
         if (message.type !== NLMSG_ERROR) continue;
         const failure = failureOf(call, message);
@@ -263,7 +221,7 @@ export class Rtnl implements Disposable {
   #acknowledgements(messages: readonly RtMessage[], first: number): ErrnoError | undefined {
     let failure: ErrnoError | undefined;
     for (let left = messages.length; left > 0;)
-      for (const answer of this.#receive(messages[0]!.name)) {
+      for (const answer of this.#socket.receive(messages[0]!.name)) {
         const asked = messages[answer.sequence - first];
         if (answer.type !== NLMSG_ERROR || asked === undefined) continue;
         left--;
@@ -275,64 +233,16 @@ export class Rtnl implements Disposable {
   /** Sends one datagram; the sequence number of its first message. */
   #send(messages: readonly RtMessage[], flags = 0): number {
     const { first, datagram } = this.#compose(messages, flags);
-    check(`send ${messages[0]!.name}`, send(this.#socket.fd, datagram, datagram.length, 0));
+    this.#socket.send(messages[0]!.name, datagram);
     return first;
   }
 
   #compose(messages: readonly RtMessage[], flags: number): { first: number; datagram: Buffer } {
     const first = this.#sequence + 1;
     const parts = messages.flatMap((message) => {
-      const header = Buffer.alloc(HEADER);
-      header.writeUInt32LE(HEADER + message.body.length, 0);
-      header.writeUInt16LE(message.type, 4);
-      header.writeUInt16LE(message.flags | flags | NLM_F.REQUEST, 6);
-      header.writeUInt32LE(++this.#sequence, 8);
-      return [header, message.body];
+      const { type, body } = message;
+      return [netlinkHeader(type, message.flags | flags, ++this.#sequence, body.length), body];
     });
     return { first, datagram: Buffer.concat(parts) };
   }
-
-  /** The messages of one datagram. They are views: read them before the next datagram comes. */
-  #receive(call: string): Answer[] {
-    const buffer = this.#received;
-    const size = check(`receive ${call}`, recv(this.#socket.fd, buffer, buffer.length, MSG_TRUNC));
-    if (size > buffer.length) throw new ErrnoError(call, E.EMSGSIZE);
-    const answers: Answer[] = [];
-    for (let at = 0; at + HEADER <= size;) {
-      const length = buffer.readUInt32LE(at);
-      const sequence = buffer.readUInt32LE(at + 8);
-      answers.push({
-        type: buffer.readUInt16LE(at + 4),
-        flags: buffer.readUInt16LE(at + 6),
-        sequence,
-        body: buffer.subarray(at + HEADER, at + length),
-      });
-      at += align4(length);
-    }
-    return answers;
-  }
-
-  #option(level: number, option: number, value: Buffer): void {
-    check(`setsockopt netlink ${option}`, setsockopt(this.#socket.fd, level, option, value, value.length));
-  }
-}
-
-interface Answer {
-  type: number;
-  flags: number;
-  sequence: number;
-  body: Buffer;
-}
-
-/** What an NLMSG_ERROR says: nothing when it is an acknowledgement. */
-function failureOf(call: string, answer: Answer): ErrnoError | undefined {
-  const errno = -answer.body.readInt32LE(0);
-  if (errno === 0) return undefined;
-  let said = '';
-  if ((answer.flags & NLM_F.ACK_TLVS) !== 0) {
-    // Behind the error number stands the request, or with CAPPED only its header.
-    const echoed = (answer.flags & NLM_F.CAPPED) !== 0 ? HEADER : align4(answer.body.readUInt32LE(4));
-    said = textOf(attributes(answer.body.subarray(4 + echoed)).get(NLMSGERR_ATTR_MSG));
-  }
-  return new ErrnoError(call, errno, said);
 }

@@ -1,8 +1,16 @@
 import { Limit } from '../ground/limit.ts';
 import { E, ErrnoError } from './errno.ts';
-import { O, OwnedFd } from './fd.ts';
-import { bind, bindInPool, check } from './libc.ts';
-import { align4, attributes, textOf, u32 } from './netlink-attributes.ts';
+import { attributes } from './netlink-attributes.ts';
+import {
+  DUMP_TRIES,
+  failureOf,
+  NETLINK,
+  netlinkHeader,
+  NetlinkSocket,
+  NLM_F,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from './netlink-socket.ts';
 import type { NfMessage } from './nftables-messages.ts';
 
 /**
@@ -10,45 +18,17 @@ import type { NfMessage } from './nftables-messages.ts';
  * The kernel takes a batch as one transaction: all of it or nothing.
  */
 
-const socket = bind<[number, number, number]>('int socket(int domain, int type, int protocol)');
-const setsockopt = bind<[number, number, number, Buffer, number]>(
-  'int setsockopt(int fd, int level, int option, const void *value, unsigned int size)',
-);
-const send = bind<[number, Buffer, number, number]>(
-  'long send(int fd, const void *bytes, size_t size, int flags)',
-);
-const sendInPool = bindInPool<[number, Buffer, number, number]>(
-  'long send(int fd, const void *bytes, size_t size, int flags)',
-);
-const recv = bind<[number, Buffer, number, number]>('long recv(int fd, void *bytes, size_t size, int flags)');
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const NETLINK_NETFILTER = 12;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SO_SNDBUFFORCE = 32;
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const NLM_F = { REQUEST: 1, ACK: 4, DUMP_INTR: 0x10, CAPPED: 0x100, ACK_TLVS: 0x200, DUMP: 0x300 };
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-const NLMSGERR_ATTR_MSG = 1;
 const NFNL_BATCH_BEGIN = 0x10;
 const NFNL_BATCH_END = 0x11;
 const SUBSYSTEM = 10;
-/** Message header and struct nfgenmsg. */
-const HEADER = 16;
-const HEAD = HEADER + 4;
+/** struct nfgenmsg, which begins each message. */
+const GENMSG = 4;
 const MSG_GETGEN = 16;
 const GEN_ID = 1;
 
 const RECEIVE_SIZE = 64 * 1024;
 /** A batch is one datagram: the rules of some 50,000 host ports. */
 const SEND_BUFFER = 16 << 20;
-const RECEIVE_TIMEOUT_S = 5n;
-const DUMP_TRIES = 10;
 
 /** The kernel has one lock for all transactions: more at once would only hold more threads. */
 const POOL = new Limit(1);
@@ -78,8 +58,7 @@ export class NfTables implements Disposable {
       const last = this.#sequence;
       parts.push(head(NFNL_BATCH_END, 0, ++this.#sequence, 0, SUBSYSTEM));
       const datagram = Buffer.concat(parts);
-      const sent = await sendInPool(this.#commits.fd, datagram, datagram.length, 0);
-      if (sent < 0) throw new ErrnoError(`send ${messages[0]!.name}`, E.EIO);
+      await this.#commits.sendInPool(messages[0]!.name, datagram);
       this.#answers(messages, begin, last);
     });
   }
@@ -93,7 +72,7 @@ export class NfTables implements Disposable {
       const objects: NfObject[] = [];
       let interrupted = false;
       for (let done = false; !done;)
-        for (const answer of receive(this.#questions, name)) {
+        for (const answer of this.#questions.receive(name)) {
           if (answer.sequence !== sequence) continue;
           if ((answer.flags & NLM_F.DUMP_INTR) !== 0) interrupted = true;
           if (answer.type === NLMSG_DONE) done = true;
@@ -102,7 +81,7 @@ export class NfTables implements Disposable {
           else
             objects.push({
               family: answer.body[0]!,
-              attributes: attributes(Buffer.from(answer.body.subarray(4))),
+              attributes: attributes(Buffer.from(answer.body.subarray(GENMSG))),
             });
         }
       if (!interrupted) return objects;
@@ -116,10 +95,13 @@ export class NfTables implements Disposable {
     this.#send(name, head((SUBSYSTEM << 8) | type, NLM_F.ACK, sequence, body.length, 0, family), body);
     let found: NfObject | undefined;
     for (;;)
-      for (const answer of receive(this.#questions, name)) {
+      for (const answer of this.#questions.receive(name)) {
         if (answer.sequence !== sequence) continue;
         if (answer.type !== NLMSG_ERROR) {
-          found = { family: answer.body[0]!, attributes: attributes(Buffer.from(answer.body.subarray(4))) };
+          found = {
+            family: answer.body[0]!,
+            attributes: attributes(Buffer.from(answer.body.subarray(GENMSG))),
+          };
           continue;
         }
         const failure = failureOf(name, answer);
@@ -133,11 +115,11 @@ export class NfTables implements Disposable {
     const sequence = ++this.#sequence;
     this.#send('get generation', head((SUBSYSTEM << 8) | MSG_GETGEN, 0, sequence, 0, 0));
     for (;;)
-      for (const answer of receive(this.#questions, 'get generation')) {
+      for (const answer of this.#questions.receive('get generation')) {
         if (answer.sequence !== sequence) continue;
         if (answer.type === NLMSG_ERROR)
           throw failureOf('get generation', answer) ?? new ErrnoError('get generation', E.EPROTO);
-        return attributes(answer.body.subarray(4)).get(GEN_ID)?.readUInt32BE(0) ?? 0;
+        return attributes(answer.body.subarray(GENMSG)).get(GEN_ID)?.readUInt32BE(0) ?? 0;
       }
   }
 
@@ -153,7 +135,7 @@ export class NfTables implements Disposable {
   #answers(messages: readonly NfMessage[], begin: number, last: number): void {
     let failure: ErrnoError | undefined;
     for (;;)
-      for (const answer of receive(this.#commits, messages[0]!.name)) {
+      for (const answer of this.#commits.receive(messages[0]!.name)) {
         if (answer.type !== NLMSG_ERROR || answer.sequence < begin) continue;
         const asked = messages[answer.sequence - begin - 1];
         // Without a message of its own: the whole was refused.
@@ -165,8 +147,7 @@ export class NfTables implements Disposable {
   }
 
   #send(name: string, ...parts: Buffer[]): void {
-    const datagram = Buffer.concat(parts);
-    check(`send ${name}`, send(this.#questions.fd, datagram, datagram.length, 0));
+    this.#questions.send(name, Buffer.concat(parts));
   }
 }
 
@@ -177,46 +158,8 @@ export interface NfObject {
   attributes: Map<number, Buffer>;
 }
 
-interface Answer {
-  type: number;
-  flags: number;
-  sequence: number;
-  body: Buffer;
-}
-
-function open(): OwnedFd {
-  using undo = new DisposableStack();
-  const opened = undo.use(
-    new OwnedFd(check('socket netfilter', socket(AF_NETLINK, SOCK_RAW | O.CLOEXEC, NETLINK_NETFILTER))),
-  );
-  const option = (level: number, name: number, value: Buffer): unknown =>
-    check(`setsockopt netfilter ${name}`, setsockopt(opened.fd, level, name, value, value.length));
-  const timeout = Buffer.alloc(16);
-  timeout.writeBigInt64LE(RECEIVE_TIMEOUT_S);
-  option(SOL_SOCKET, SO_RCVTIMEO, timeout);
-  option(SOL_SOCKET, SO_SNDBUFFORCE, u32(SEND_BUFFER));
-  option(SOL_NETLINK, NETLINK_CAP_ACK, u32(1));
-  option(SOL_NETLINK, NETLINK_EXT_ACK, u32(1));
-  undo.move();
-  return opened;
-}
-
-function receive(from: OwnedFd, name: string): Answer[] {
-  const buffer = Buffer.alloc(RECEIVE_SIZE);
-  const size = check(`receive ${name}`, recv(from.fd, buffer, buffer.length, 0));
-  const answers: Answer[] = [];
-  for (let at = 0; at + HEADER <= size;) {
-    const length = buffer.readUInt32LE(at);
-    if (length < HEADER) break;
-    answers.push({
-      type: buffer.readUInt16LE(at + 4),
-      flags: buffer.readUInt16LE(at + 6),
-      sequence: buffer.readUInt32LE(at + 8),
-      body: buffer.subarray(at + HEADER, at + length),
-    });
-    at += align4(length);
-  }
-  return answers;
+function open(): NetlinkSocket {
+  return new NetlinkSocket(NETLINK.NETFILTER, { receives: RECEIVE_SIZE, sends: SEND_BUFFER });
 }
 
 function head(
@@ -227,22 +170,8 @@ function head(
   resource: number,
   family = 0,
 ): Buffer {
-  const bytes = Buffer.alloc(HEAD);
-  bytes.writeUInt32LE(HEAD + bodyLength, 0);
-  bytes.writeUInt16LE(type, 4);
-  bytes.writeUInt16LE(flags | NLM_F.REQUEST, 6);
-  bytes.writeUInt32LE(sequence, 8);
-  bytes.writeUInt8(family, 16);
-  bytes.writeUInt16BE(resource, 18);
-  return bytes;
-}
-
-/** What an NLMSG_ERROR says: nothing when it is an acknowledgement. */
-function failureOf(call: string, answer: Answer): ErrnoError | undefined {
-  const errno = -answer.body.readInt32LE(0);
-  if (errno === 0) return undefined;
-  const echoed = (answer.flags & NLM_F.CAPPED) !== 0 ? HEADER : align4(answer.body.readUInt32LE(4));
-  const told = (answer.flags & NLM_F.ACK_TLVS) !== 0;
-  const said = told ? textOf(attributes(answer.body.subarray(4 + echoed)).get(NLMSGERR_ATTR_MSG)) : '';
-  return new ErrnoError(call, errno, said);
+  const general = Buffer.alloc(GENMSG);
+  general.writeUInt8(family, 0);
+  general.writeUInt16BE(resource, 2);
+  return Buffer.concat([netlinkHeader(type, flags, sequence, GENMSG + bodyLength), general]);
 }

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,19 @@ import { OwnedFd, openPath, O } from '../../native/fd.ts';
 import { inNetns, makeNetns, removePin } from '../../native/namespaces.ts';
 import { addrAdd, linkUp, routeAdd, Rtnl, veth } from '../../native/netlink.ts';
 import type { FirewallSetting } from '../../network/firewall.ts';
+import { linkNames } from '../../network/link-names.ts';
 import { openNetwork } from '../../network/open-network.ts';
 import type { AttachRequest, HostPort, PodNetwork } from '../../network/pod-network.ts';
+
+/** A host port for TCP. */
+export function tcp(hostPort: number, containerPort: number, hostIp = ''): HostPort {
+  return { protocol: 'tcp', hostPort, containerPort, hostIp };
+}
+
+/** Deletes every link of the namespace but loopback. */
+export function clearLinks(): void {
+  for (const name of linkNames()) if (name !== 'lo') spawnSync('ip', ['link', 'del', name]);
+}
 
 /**
  * A node's network without the rest of the node, for tests that run in namespaces of their own: pods are bare network

@@ -8,18 +8,10 @@ import { BridgeNetwork } from '../../network/bridge-network.ts';
 import { IptablesRules } from '../../network/iptables-rules.ts';
 import type { RuleTables } from '../../network/iptables.ts';
 import { linkNames } from '../../network/link-names.ts';
-import type { HostPort } from '../../network/pod-network.ts';
 import { parsePodRanges } from '../../network/pod-range.ts';
-import { dial, NodeNetworkRig, runIn, until } from '../fakes/node-network.ts';
+import { clearLinks, dial, NodeNetworkRig, runIn, tcp, until } from '../fakes/node-network.ts';
 import { followFlow } from '../fakes/udp-flow.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
-
-const tcp = (hostPort: number, containerPort: number, hostIp = ''): HostPort => ({
-  protocol: 'tcp',
-  hostPort,
-  containerPort,
-  hostIp,
-});
 
 describeInOwnNamespaces('the built-in bridge network', import.meta.url, () => {
   let rig: NodeNetworkRig;
@@ -28,7 +20,7 @@ describeInOwnNamespaces('the built-in bridge network', import.meta.url, () => {
   });
   afterEach(async () => {
     await rig.close();
-    for (const name of linkNames()) if (name !== 'lo') spawnSync('ip', ['link', 'del', name]);
+    clearLinks();
     assert.deepEqual([...linkNames()], ['lo']);
     spawnSync('iptables', ['-t', 'nat', '-F']);
   });
@@ -40,7 +32,12 @@ describeInOwnNamespaces('the built-in bridge network', import.meta.url, () => {
   it('connects two pods, the node and the world, IPv4 and IPv6', async () => {
     const network = await rig.network('10.1.0.0/24,fd00:1::/64');
     await network.start();
-    assert.deepEqual(network.status(), { ready: true, reason: '', message: '' });
+    assert.deepEqual(network.status(), {
+      ready: true,
+      reason: '',
+      message: '',
+      range: { podCidr: '10.1.0.0/24,fd00:1::/64', by: 'configuration' },
+    });
     const [a, b] = [rig.pod('a'), rig.pod('b')];
     const [atA, atB] = [await network.attach(a), await network.attach(b)];
     assert.deepEqual(atA.addresses, ['10.1.0.2', 'fd00:1::2']);

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { RpcError } from '../../cri/client.ts';
 import { eventually, podConfig, removePod, runSandbox, sandboxStatusOf } from '../pods.ts';
 import type { TestNode } from '../node.ts';
+import { bridgePlugin } from '../cni-list.ts';
 import { useNode } from '../use-node.ts';
 
 const DATA_DIR = '/run/cni-ipam';
@@ -13,18 +14,7 @@ function listOf(more: object = {}): object {
     cniVersion: '1.0.0',
     name: 'test',
     plugins: [
-      {
-        type: 'bridge',
-        bridge: 'cni0',
-        isGateway: true,
-        ipMasq: true,
-        ipam: {
-          type: 'host-local',
-          ranges: [[{ subnet: '10.87.0.0/24' }]],
-          routes: [{ dst: '0.0.0.0/0' }],
-          dataDir: DATA_DIR,
-        },
-      },
+      bridgePlugin(DATA_DIR),
       { type: 'portmap', capabilities: { portMappings: true } },
       { type: 'firewall' },
       { type: 'bandwidth', egressRate: 8_000_000, egressBurst: 800_000 },

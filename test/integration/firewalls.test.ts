@@ -3,20 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FirewallKind } from '../../network/firewall.ts';
-import { linkNames } from '../../network/link-names.ts';
 import type { HostPort } from '../../network/pod-network.ts';
 import { dropForwards, flush, hasLegacyTables, KINDS, onNode, rulesBy } from '../fakes/firewalls.ts';
-import { dial, NodeNetworkRig, runIn } from '../fakes/node-network.ts';
+import { clearLinks, dial, NodeNetworkRig, runIn, tcp } from '../fakes/node-network.ts';
 import { describeInOwnNamespaces } from '../own-namespaces.ts';
 
 const RANGES = '10.1.0.0/24,fd00:1::/64';
-const tcp = (hostPort: number, containerPort: number, hostIp = ''): HostPort => ({
-  protocol: 'tcp',
-  hostPort,
-  containerPort,
-  hostIp,
-});
-
 describeInOwnNamespaces('the bridge network by each firewall backend', import.meta.url, () => {
   let rig: NodeNetworkRig;
   beforeEach(async () => {
@@ -24,7 +16,7 @@ describeInOwnNamespaces('the bridge network by each firewall backend', import.me
   });
   afterEach(async () => {
     await rig.close();
-    for (const name of linkNames()) if (name !== 'lo') spawnSync('ip', ['link', 'del', name]);
+    clearLinks();
     flush();
   });
 
@@ -44,7 +36,8 @@ describeInOwnNamespaces('the bridge network by each firewall backend', import.me
       it('leads host ports to pods, and masquerades them to the world', async () => {
         const network = await rig.network(RANGES);
         await network.start();
-        assert.deepEqual(network.status(), { ready: true, reason: '', message: '' });
+        const range = { podCidr: RANGES, by: 'configuration' };
+        assert.deepEqual(network.status(), { ready: true, reason: '', message: '', range });
         const outside = rig.outside();
         const other = rig.pod('other');
         await network.attach(other);

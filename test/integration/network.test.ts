@@ -9,6 +9,7 @@ import {
   type PodConfig,
 } from '../pods.ts';
 import { assertRefused } from '../refusal.ts';
+import { bridgePlugin } from '../cni-list.ts';
 import { useNode, type Suite } from '../use-node.ts';
 import type { TestNode } from '../node.ts';
 
@@ -80,21 +81,7 @@ const NFT = ['nft', 'list', 'ruleset'];
 const CNI = {
   cniVersion: '1.0.0',
   name: 'test',
-  plugins: [
-    {
-      type: 'bridge',
-      bridge: 'cni0',
-      isGateway: true,
-      ipMasq: true,
-      ipam: {
-        type: 'host-local',
-        ranges: [[{ subnet: '10.87.0.0/24' }]],
-        routes: [{ dst: '0.0.0.0/0' }],
-        dataDir: '/run/cni-ipam',
-      },
-    },
-    { type: 'portmap', capabilities: { portMappings: true } },
-  ],
+  plugins: [bridgePlugin('/run/cni-ipam'), { type: 'portmap', capabilities: { portMappings: true } }],
 };
 
 describe('the built-in network', () => {
