@@ -10,6 +10,7 @@ import { bindMount, makePrivate, mounts } from '../native/mount.ts';
 import { setSubreaper } from '../native/namespaces.ts';
 import { findExecutable } from '../native/spawn.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import { Apparmor } from './apparmor/apparmor.ts';
 import { attach } from './attach/attach.ts';
 import { Conmon } from './conmon.ts';
 import { checkContainerRecord, type Container } from './container.ts';
@@ -112,6 +113,7 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
     exits: options.exits,
     images: options.images,
     network: options.network,
+    apparmor: new Apparmor(options.exits, log),
     criu: new CriuProbe(options.exits),
     monitor: new Conmon({
       path: findExecutable(settings.conmonPath) ?? settings.conmonPath,
@@ -140,6 +142,7 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
   const rebooted = noteBoot(records, options.bootId);
   const { ready, cleaning } = recover(parts, rebooted, options.progress);
   await ready;
+  parts.apparmor.start();
   setImmediate(prepareFilter);
   const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS);
   reaper.unref();
@@ -257,6 +260,11 @@ function census(parts: Parts, options: OpenPodsOptions): Census {
     })),
     quarantined: options.records.quarantined,
     children: parts.exits.watching,
+    security: {
+      apparmor: parts.apparmor.status(),
+      selinux: nodeFacts().selinux,
+      seccomp: nodeFacts().seccomp,
+    },
     logCuts: parts.logCuts.total,
     events: { subscribers: parts.events.subscribers, dropped: parts.events.dropped },
   };

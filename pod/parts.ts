@@ -5,6 +5,7 @@ import type { StageSink } from '../ground/stages.ts';
 import type { Images } from '../image/images.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
+import type { Apparmor } from './apparmor/apparmor.ts';
 import type { CriuProbe } from './checkpoint/criu.ts';
 import type { Container, ContainerRecord } from './container.ts';
 import type { Debts } from './debts.ts';
@@ -28,6 +29,7 @@ export interface Parts {
   readonly log: Log;
   readonly stages: StageSink;
   readonly exits: ExitWatcher;
+  readonly apparmor: Apparmor;
   readonly criu: CriuProbe;
   readonly images: Images;
   readonly network: PodNetwork;

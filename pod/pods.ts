@@ -1,3 +1,4 @@
+import type { ApparmorStatus } from './apparmor/apparmor.ts';
 import type { CgroupStats } from './cgroup/stats.ts';
 import type { ContainerConfig, LinuxResources, SandboxConfig } from './config.ts';
 import type { Streams } from './streams.ts';
@@ -215,6 +216,8 @@ export interface Census {
   debts: { id: string; kind: string; since: string; tries: number; lastError: string }[];
   quarantined: { kind: string; id: string; reason: string }[];
   children: number;
+  /** What confines containers on this node besides their capabilities. */
+  security: { apparmor: ApparmorStatus; selinux: boolean; seccomp: boolean };
   /** Logs that came to their cap, so that lines were dropped, since the daemon's start. */
   logCuts: number;
   /** Callers that follow the events, and events that were lost because they read too slowly. */

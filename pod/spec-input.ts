@@ -14,7 +14,8 @@ import { ownNamespaces, podUserns, type Sandbox } from './sandbox.ts';
 import { cgroupParent, sandboxHostname } from './sandbox-release.ts';
 import { hostDevices } from './spec/host-devices.ts';
 import type { SpecInput } from './spec/input.ts';
-import { apparmorFacts, nodeFacts } from './spec/node-facts.ts';
+import { nodeFacts } from './spec/node-facts.ts';
+import { wantsDefaultApparmor } from './spec/security-profiles.ts';
 import { localhostProfile } from './spec/seccomp/localhost-profile.ts';
 import { targetProcess } from './target.ts';
 import { resolveUser } from './users.ts';
@@ -74,7 +75,7 @@ export async function prepareSpec(
       localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
     ...found,
     rlimits: parts.settings.rlimits,
-    apparmor: apparmorFacts(nodeFacts().apparmor && security.apparmor?.type === 'localhost'),
+    apparmor: await parts.apparmor.facts(wantsDefaultApparmor(security.apparmor, security.privileged)),
     cdi: findDeviceNodes(await cdiEdits(parts.settings.cdiDirectories, requestedCdiDevices(config))),
     handler: features,
     nodeMounts: userns !== undefined && !features.submountsInUserns ? mounts() : undefined,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { CgroupHierarchy } from '../cgroup/hierarchy.ts';
 import type { OciProcess } from '../spec/oci-spec.ts';
 import { candidates, entryCalls } from './entry.ts';
 
@@ -29,11 +30,39 @@ describe('the entry of a command', () => {
     assert.ok(candidates('x', []).includes('/usr/bin/x'));
   });
 
-  const order = (noNewPrivileges: boolean, filter: Buffer | undefined, terminal = false): string[] => {
-    const process = { ...PROCESS, noNewPrivileges };
-    const { calls } = entryCalls({ process, filter, cgroupPath: '/berth/x', containerId: 'x', terminal });
+  const order = (
+    noNewPrivileges: boolean,
+    filter: Buffer | undefined,
+    terminal = false,
+    hierarchy?: CgroupHierarchy,
+    apparmorProfile?: string,
+  ): string[] => {
+    const process = { ...PROCESS, noNewPrivileges, ...(apparmorProfile && { apparmorProfile }) };
+    const asked = { process, filter, cgroupPath: '/berth/x', containerId: 'x', terminal };
+    const { calls } = entryCalls(asked, hierarchy);
     return calls.map(({ what }) => what);
   };
+
+  it('is born in a cgroup of v2, between the namespaces and that of cgroups, and holds nothing of it inside', () => {
+    const steps = order(true, undefined, false, { version: 2, trees: ['/sys/fs/cgroup'] });
+    const from = steps.indexOf('join its namespaces');
+    assert.ok(steps.indexOf('open its cgroup') < from);
+    assert.deepEqual(steps.slice(from, from + 5), [
+      'join its namespaces',
+      'be born in its cgroup',
+      'join its cgroup namespace',
+      'close a file',
+      'close a file',
+    ]);
+    assert.equal(steps.includes('join its cgroup'), false);
+    assert.equal(steps.includes('join its pids cgroup'), false);
+  });
+
+  it('takes an AppArmor profile where /proc is the node’s', () => {
+    const steps = order(true, undefined, false, undefined, 'berth-default');
+    assert.ok(steps.indexOf('take its AppArmor profile') < steps.indexOf('join its namespaces'));
+    assert.equal(order(true, undefined).includes('take its AppArmor profile'), false);
+  });
 
   it('is undumpable before all else, and holds no files of the node when it looks at those of the container', () => {
     const steps = order(true, undefined);

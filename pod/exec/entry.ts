@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { hostIdOf, type IdMappings } from '../../native/id-mapping.ts';
 import { CLONE } from '../../native/namespaces.ts';
 import { DEFAULT_PATH } from '../../native/spawn.ts';
-import { controllerDirectory, cgroupDirectories, nodeHierarchy } from '../cgroup/hierarchy.ts';
+import {
+  controllerDirectory,
+  cgroupDirectories,
+  nodeHierarchy,
+  type CgroupHierarchy,
+} from '../cgroup/hierarchy.ts';
 import { CAPABILITIES } from '../spec/capabilities.ts';
 import type { OciCapabilities, OciProcess } from '../spec/oci-spec.ts';
 import { rlimitNumber } from '../spec/rlimits.ts';
@@ -15,10 +20,11 @@ import { PIDS_FD, REPORT_FD, STATUS_FD } from './interpreter.ts';
  * which the second stays as long as anything lives that came from the command:
  *
  * ```
- * outer (born beside the daemon): undumpable -> own session keyring -> oom_score_adj -> the container's cgroup
- *        -> all of the container's namespaces at once -> let go of everything -> fork a sibling, report its pid, end
+ * outer (born beside the daemon): undumpable -> own session keyring -> the container's cgroup (v1) -> oom_score_adj
+ *        -> AppArmor profile -> all of the container's namespaces at once -> let go of everything
+ *        -> fork a sibling (v2: into the container's cgroup), report its pid, end
  * supervisor (born in the container, without power or files): waits for all that comes from its child, the inner
- * inner: pids cgroup -> nothing open but the standard streams and the report
+ * inner: pids cgroup (v1) -> nothing open but the standard streams and the report
  *        -> session, terminal, cwd, umask, groups -> bounding set, user, capabilities -> wait until the daemon watches
  *        -> system call filter -> execve
  * ```
@@ -33,6 +39,8 @@ import { PIDS_FD, REPORT_FD, STATUS_FD } from './interpreter.ts';
  * - A tracer needs every capability that it has, too (the same page): also a process of the same user has fewer.
  * - Its executable is a sealed memfd: nobody can write to it through /proc/<pid>/exe, which is how a container took
  *   over its runtime in CVE-2019-5736. It holds the command, the environment and the filter of this very container.
+ * - On v2 it is the supervisor that joins the cgroup namespace, by its second call, with a descriptor of the container's
+ *   first process, which it closes then, as that of the container's cgroup.
  * - When the inner process begins nothing of the node is open but its standard streams, the report (a socket) and the
  *   one file that moves it into the pids cgroup, which it closes with its second call. The current directory is the
  *   container's root by the change of the mount namespace; `cwd` is resolved only after everything is closed, so no
@@ -84,6 +92,7 @@ const SYS = {
   prlimit64: 302,
   setns: 308,
   seccomp: 317,
+  clone3: 435,
   close_range: 436,
 };
 const PR = {
@@ -103,10 +112,17 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const O_WRONLY = 1;
 const O_RDWR = 2;
 const O_NOCTTY = 0o400;
+const O_PATH_DIRECTORY = 0o10200000;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const SIGCHLD = 17;
 const CLONE_PARENT = 0x8000;
+const CLONE_INTO_CGROUP = 1n << 33n;
+/** struct clone_args as of 5.7, and its last member. */
+const CLONE_ARGS_SIZE = 88;
+const CLONE_ARGS_CGROUP = 80;
+/** On v2 the directory of its cgroup: the lowest number that is free, which is that of the pids file on v1. */
+const CGROUP_FD = PIDS_FD;
 const INSTRUCTION_SIZE = 8;
 const UMASK = 0o022;
 const EVERYTHING = 0xffffffff;
@@ -125,25 +141,29 @@ const SCM_RIGHTS = 1;
 const SAME = 0xffffffff;
 
 /** What the entry does for this order. */
-export function entryCalls(order: EntryOrder): CallList {
+export function entryCalls(order: EntryOrder, hierarchy: CgroupHierarchy = nodeHierarchy()): CallList {
   const list = new CallList();
-  outside(list, order);
-  enter(list, order);
+  outside(list, order, hierarchy);
+  enter(list, order, hierarchy);
   inside(list, order);
   run(list, order.process);
   return list;
 }
 
 /** What is done while the node's files are in sight. */
-function outside(list: CallList, { process, cgroupPath, containerId, userns, terminal }: EntryOrder): void {
+function outside(
+  list: CallList,
+  { process, cgroupPath, containerId, userns, terminal }: EntryOrder,
+  hierarchy: CgroupHierarchy,
+): void {
   list.add('must', 'become undumpable', SYS.prctl, PR.SET_DUMPABLE, 0, 0, 0, 0);
   list.add('must', 'close the report', SYS.fcntl, ENTRY_FD.report, F_SETFD, FD_CLOEXEC);
   list.add('try', 'take a name', SYS.prctl, PR.SET_NAME, list.text('berth-exec'), 0, 0, 0);
   // Else it would have the keys of the daemon's session. runc's name: there the container's keyring itself is found.
   const keyring = list.text(`_ses.${containerId}`);
   list.add('try', 'leave the session keyring', SYS.keyctl, KEYCTL_JOIN_SESSION_KEYRING, keyring);
-  const hierarchy = nodeHierarchy();
-  const pids = controllerDirectory(hierarchy, 'pids', cgroupPath);
+  const unified = hierarchy.version === 2;
+  const pids = pidsDirectory(cgroupPath, hierarchy);
   const self = list.text('0');
   // The kernel takes the lowest free number for what is opened (open(2)).
   let file = PIDS_FD;
@@ -153,17 +173,45 @@ function outside(list: CallList, { process, cgroupPath, containerId, userns, ter
     list.add('must', 'open its pids cgroup', SYS.open, list.text(join(pids, 'tasks')), O_WRONLY);
     file++;
   }
+  if (unified) {
+    const [directory] = cgroupDirectories(hierarchy, cgroupPath);
+    list.add('must', 'open its cgroup', SYS.open, list.text(directory!), O_PATH_DIRECTORY);
+    file++;
+  }
   const write = (what: string, path: string, value: number, size: number): void => {
     list.add('must', what, SYS.open, list.text(path), O_WRONLY);
     list.add('must', what, SYS.write, file, value, size);
     list.add('must', what, SYS.close, file);
   };
   // A process of one thread that moves itself by `tasks` does not take the kernel's lock for all (see inCgroup).
-  for (const directory of cgroupDirectories(hierarchy, cgroupPath))
+  for (const directory of unified ? [] : cgroupDirectories(hierarchy, cgroupPath))
     if (directory !== pids) write('join its cgroup', join(directory, 'tasks'), self, 1);
   if (!terminal) ownOutput(list, process, userns);
   const score = String(process.oomScoreAdj);
   write('set oom_score_adj', '/proc/self/oom_score_adj', list.text(score), score.length);
+  const { apparmorProfile } = process;
+  if (apparmorProfile === undefined) return;
+  // Counts at the next execve, the command's, and is inherited until then (apparmor(7), aa_change_onexec(2)). Inside,
+  // /proc would be the container's.
+  const change = `exec ${apparmorProfile}`;
+  const size = Buffer.byteLength(change);
+  write('take its AppArmor profile', '/proc/self/attr/apparmor/exec', list.text(change), size);
+}
+
+/** The directory of its pids cgroup, which it enters last; on v2 it is born in all of them. */
+function pidsDirectory(cgroupPath: string, hierarchy: CgroupHierarchy): string | undefined {
+  return hierarchy.version === 2 ? undefined : controllerDirectory(hierarchy, 'pids', cgroupPath);
+}
+
+/**
+ * struct clone_args (clone(2)): a sibling that is born in the cgroup of v2 whose directory is open. A process that
+ * moved there by itself would wait for every CPU of the machine (6 to 25 ms). Of siblings the exit signal is the parent's.
+ */
+function siblingInCgroup(): Buffer {
+  const args = Buffer.alloc(CLONE_ARGS_SIZE);
+  args.writeBigUInt64LE(CLONE_INTO_CGROUP | BigInt(CLONE_PARENT), 0);
+  args.writeBigUInt64LE(BigInt(CGROUP_FD), CLONE_ARGS_CGROUP);
+  return args;
 }
 
 /** So that /dev/stdout can be opened by whoever the command runs as. In a user namespace the node's root owns nothing. */
@@ -174,20 +222,29 @@ function ownOutput(list: CallList, { user }: OciProcess, userns: IdMappings | un
 }
 
 /** From the node into the container. */
-function enter(list: CallList, { cgroupPath, userns }: EntryOrder): void {
+function enter(list: CallList, { cgroupPath, userns }: EntryOrder, hierarchy: CgroupHierarchy): void {
   // The user namespace is the node's own otherwise, and nobody can join that again (setns(2)).
   const namespaces = ALL_NAMESPACES | (userns === undefined ? 0 : CLONE.NEWUSER);
-  list.add('must', 'join its namespaces', SYS.setns, ENTRY_FD.container, namespaces);
-  list.add('must', 'close a file', SYS.close, ENTRY_FD.container);
   list.add('must', 'close a file', SYS.close, ENTRY_FD.program);
-  // A sibling: the daemon is the parent that waits for it.
-  list.add('fork', 'fork', SYS.clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  if (hierarchy.version === 2) {
+    // Nobody may be born outside of his cgroup namespace (cgroup-v2.rst, nsdelegate): it is joined after that.
+    const others = namespaces & ~CLONE.NEWCGROUP;
+    list.add('must', 'join its namespaces', SYS.setns, ENTRY_FD.container, others);
+    list.add('fork', 'be born in its cgroup', SYS.clone3, list.bytes(siblingInCgroup()), CLONE_ARGS_SIZE);
+    list.add('must', 'join its cgroup namespace', SYS.setns, ENTRY_FD.container, CLONE.NEWCGROUP);
+    for (const fd of [ENTRY_FD.container, CGROUP_FD]) list.add('must', 'close a file', SYS.close, fd);
+  } else {
+    list.add('must', 'join its namespaces', SYS.setns, ENTRY_FD.container, namespaces);
+    list.add('must', 'close a file', SYS.close, ENTRY_FD.container);
+    // A sibling: the daemon is the parent that waits for it.
+    list.add('fork', 'fork', SYS.clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  }
   // Whatever comes from the command stays below the supervisor, and leaves no zombie to a first process that waits
   // for nobody. It has no power any more and no files, and is undumpable as the rest.
   list.add('must', 'adopt orphans', SYS.prctl, PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   list.add('must', 'leave the session', SYS.setsid);
   list.add('supervise', 'fork', SYS.clone, SIGCHLD, 0, 0, 0, 0);
-  if (controllerDirectory(nodeHierarchy(), 'pids', cgroupPath) !== undefined)
+  if (pidsDirectory(cgroupPath, hierarchy) !== undefined)
     list.add('must', 'join its pids cgroup', SYS.write, PIDS_FD, list.text('0'), 1);
   list.add('must', 'close all files', SYS.close_range, ENTRY_FD.report + 1, EVERYTHING, 0);
 }

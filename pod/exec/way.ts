@@ -14,21 +14,22 @@ export function whyByRuntime(parts: Parts, container: Container): string | undef
   if (parts.handlers.pick(record.handler).exec === 'oci') return 'the handler is configured so';
   const node = nodeReason();
   if (node !== undefined) return node;
-  if (parts.settings.cgroupDriver === 'systemd') return 'systemd makes the cgroups';
   if (record.monitored === undefined) return 'its first process is not known';
   const { process, filter } = commandTemplate(parts, container);
-  if (process.apparmorProfile !== undefined) return 'it has an AppArmor profile';
+  if (process.selinuxLabel !== undefined) return 'it has an SELinux label';
   if (filter === 'untranslated') return 'only the runtime can translate its system call filter';
-  const missing = cgroupDirectories(nodeHierarchy(), record.cgroupPath).find((path) => !existsSync(path));
+  const hierarchy = nodeHierarchy();
+  // systemd has a hierarchy of v1 for itself, in which the OCI runtime puts what it takes in.
+  if (hierarchy.version === 1 && parts.settings.cgroupDriver === 'systemd')
+    return 'systemd makes the cgroups';
+  const missing = cgroupDirectories(hierarchy, record.cgroupPath).find((path) => !existsSync(path));
   return missing === undefined ? undefined : `it has no cgroup ${missing}`;
 }
 
 /** What holds for every container of this node. */
 function nodeReason(): string | undefined {
   if (process.arch !== 'x64') return 'the entry is written for x86-64';
-  // Only v1 lets a process enter a cgroup without the kernel's lock for all; on v2 it would have to be born there.
-  if (nodeHierarchy().version === 2) return 'the node has cgroups v2';
-  // setns(2) with a pidfd is of 5.8, close_range(2) of 5.9.
+  // setns(2) with a pidfd is of 5.8, close_range(2) of 5.9; clone3(2) into a cgroup of v2 of 5.7.
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return major > 5 || (major === 5 && minor >= 9) ? undefined : 'the kernel is older than 5.9';
 }

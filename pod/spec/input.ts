@@ -33,6 +33,8 @@ export interface ApparmorFacts {
   available: boolean;
   /** Names of the profiles that are loaded. */
   loaded: ReadonlySet<string>;
+  /** Why the default profile is not among them, where it is wanted. */
+  noDefault?: string;
 }
 
 /** What labels are made from on a node where SELinux is on. */

@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { controllerDirectory, nodeHierarchy, type CgroupHierarchy } from '../cgroup/hierarchy.ts';
 import { capabilitiesOfMask } from './capabilities.ts';
-import type { ApparmorFacts, NodeFacts } from './input.ts';
-import { apparmorProfiles } from './security-profiles.ts';
+import { apparmorAvailable } from '../apparmor/apparmor.ts';
+import type { NodeFacts } from './input.ts';
 
-const APPARMOR_PROFILES = '/sys/kernel/security/apparmor/profiles';
 const CAP_SYS_RESOURCE = 'CAP_SYS_RESOURCE';
 
 let facts: NodeFacts | undefined;
@@ -24,7 +23,7 @@ function readNodeFacts(hierarchy: CgroupHierarchy): NodeFacts {
     boundingCapabilities,
     // The line is there exactly when the kernel has CONFIG_SECCOMP (proc_pid_status(5)).
     seccomp: field(status, 'Seccomp') !== undefined && existsSync('/proc/sys/kernel/seccomp'),
-    apparmor: existsSync(APPARMOR_PROFILES),
+    apparmor: apparmorAvailable(),
     selinux: existsSync('/sys/fs/selinux/enforce'),
     hugetlb: hasHugetlb(hierarchy),
     swapAccounting: hasSwapAccounting(hierarchy),
@@ -32,14 +31,6 @@ function readNodeFacts(hierarchy: CgroupHierarchy): NodeFacts {
     minOomScoreAdj: boundingCapabilities.includes(CAP_SYS_RESOURCE)
       ? -1000
       : Number(readFileSync('/proc/self/oom_score_adj', 'latin1')),
-  };
-}
-
-/** The AppArmor profiles that are loaded just now: administrators load and remove them while the daemon runs. */
-export function apparmorFacts(available: boolean): ApparmorFacts {
-  return {
-    available,
-    loaded: available ? apparmorProfiles(readFileSync(APPARMOR_PROFILES, 'utf8')) : new Set(),
   };
 }
 

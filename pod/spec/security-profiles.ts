@@ -1,4 +1,5 @@
 import { Fault } from '../../ground/fault.ts';
+import { DEFAULT_APPARMOR_PROFILE } from '../apparmor/default-profile.ts';
 import type { SeccompProfile } from '../config.ts';
 import type { ApparmorFacts, SpecInput } from './input.ts';
 import type { OciSeccomp } from './oci-spec.ts';
@@ -34,21 +35,25 @@ export function seccompOf(input: SpecInput, granted: string[]): OciSeccomp | und
 
 /**
  * The AppArmor profile's name, when there is one to set (CRI SecurityProfile; the wire lets the newer field win over the
- * deprecated one). `runtime-default` and no profile are the same here: Berth has no profile of its own. A named profile
- * is left out, with a note, only where the kernel has no AppArmor. A privileged container is unconfined.
+ * deprecated one). Where the kernel has AppArmor, `runtime-default` and no profile at all mean Berth's own (the kubelet
+ * names none for pods that ask for none: kubernetes#51746); where it has not, a named one is left out with a note. A
+ * privileged container is unconfined.
  *
- * Throws `precondition` for a profile that is not loaded.
+ * Throws `precondition` for a profile that was asked for and is not loaded.
  */
 export function apparmorOf(
   profile: SeccompProfile | undefined,
   privileged: boolean,
-  { available, loaded }: ApparmorFacts,
+  { available, loaded, noDefault = '' }: ApparmorFacts,
   notes: string[],
 ): string | undefined {
-  if (profile === undefined || profile.type === 'unconfined' || privileged) return undefined;
-  if (profile.type === 'runtime-default') {
-    if (available)
-      notes.push('AppArmor runtime-default: Berth has no profile of its own, the process is unconfined');
+  if (profile?.type === 'unconfined' || privileged) return undefined;
+  if (profile === undefined || profile.type === 'runtime-default') {
+    if (!available) return undefined;
+    if (loaded.has(DEFAULT_APPARMOR_PROFILE)) return DEFAULT_APPARMOR_PROFILE;
+    const what = `The AppArmor profile ${DEFAULT_APPARMOR_PROFILE} is not loaded`;
+    if (profile !== undefined) throw new Fault('precondition', what, { hint: noDefault });
+    notes.push(`${what}, so the process is not confined by AppArmor: ${noDefault}`);
     return undefined;
   }
   const name = profile.localhostRef.replace(/^localhost\//, '');
@@ -63,9 +68,9 @@ export function apparmorOf(
   return name;
 }
 
-/** Profiles in the text of /sys/kernel/security/apparmor/profiles: `name (mode)` a line. */
-export function apparmorProfiles(text: string): Set<string> {
-  return new Set(text.split('\n').flatMap((line) => /^(.+) \(\w+\)$/.exec(line)?.[1] ?? []));
+/** Whether a container gets the default AppArmor profile where there is AppArmor. */
+export function wantsDefaultApparmor(profile: SeccompProfile | undefined, privileged: boolean): boolean {
+  return !privileged && (profile === undefined || profile.type === 'runtime-default');
 }
 
 /**

@@ -265,6 +265,11 @@ export class FakePods implements Pods {
     debts: [],
     quarantined: [],
     children: 0,
+    security: {
+      apparmor: { available: false, defaultProfile: false, reason: '' },
+      selinux: false,
+      seccomp: true,
+    },
     logCuts: 0,
     events: { subscribers: this.published.subscribers, dropped: this.published.dropped },
   });

@@ -7,6 +7,8 @@ import { ExitWatcher } from '../../../native/exits.ts';
 import { run } from '../../../native/run.ts';
 import { findExecutable } from '../../../native/spawn.ts';
 import { openFirewall } from '../../../network/firewall.ts';
+import { APPARMOR_PARSER, apparmorAvailable } from '../../../pod/apparmor/apparmor.ts';
+import { nodeFacts } from '../../../pod/spec/node-facts.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Finding } from './finding.ts';
 import { probeHandlers } from './handlers.ts';
@@ -29,6 +31,8 @@ export async function examine(config: Config): Promise<Finding[]> {
       projectQuotas(config),
       ...(await Promise.all(PROGRAMS.map((program) => examineProgram(program, config, exits)))),
       await packetFilter(config, exits),
+      apparmor(),
+      finding(true, 'note', 'SELinux', nodeFacts().selinux ? 'on' : 'off'),
     ];
     return root ? [...found, ...(await probeHandlers(config, exits))] : found;
   } finally {
@@ -72,6 +76,14 @@ function kernelParts(): Finding[] {
       forwards ? '' : 'off: the daemon switches it on for its bridge network',
     ),
   ];
+}
+
+/** The daemon loads its profile by the parser at its start. */
+function apparmor(): Finding {
+  if (!apparmorAvailable()) return finding(true, 'note', 'AppArmor', 'off: nothing is confined by it');
+  const parser = findExecutable(APPARMOR_PARSER);
+  const detail = parser === undefined ? `${APPARMOR_PARSER} not found: no default profile` : `on, ${parser}`;
+  return finding(parser !== undefined, 'note', 'AppArmor', detail, 'apparmor');
 }
 
 /** Who would write the rules for host ports and masquerade, and whether it can. */
