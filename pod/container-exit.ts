@@ -22,6 +22,7 @@ const KILLED_EXIT_CODE = 137;
 export function watchContainer(parts: Parts, container: Container): void {
   const { monitored } = container.record;
   if (monitored === undefined) return;
+  parts.oomLedger?.enter(container.id, container.record.cgroupPath);
   if (parts.settings.maxLogBytes > 0) parts.logCuts.watch(container);
   void parts.monitor
     .ended(monitored.monitor)
@@ -54,7 +55,7 @@ async function endWithoutMonitor(parts: Parts, container: Container): Promise<Ex
 export function recordExit(parts: Parts, container: Container, exit: ExitRecord): void {
   const { record } = container;
   if (record.phase === 'exited') return;
-  const kills = oomKillsAtExit(parts, container);
+  const kills = oomKillsAtExit(parts, container, exit.code);
   const oom = kills > container.oomKillsAtStop;
   record.exitCode = exit.code;
   const started = record.startedAtNs !== 0n;
@@ -77,9 +78,16 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   });
 }
 
-/** systemd removes a scope with its last process: then the file that the monitor has left says that there was a kill. */
-function oomKillsAtExit(parts: Parts, { record }: Container): number {
-  return oomKills(record.cgroupPath) ?? (existsSync(join(parts.paths.bundle(record.id), 'oom')) ? 1 : 0);
+/**
+ * systemd removes a scope with its last process: then the pod's cgroup tells (`OomLedger`), or the file that the monitor
+ * has left, if it came in time.
+ */
+function oomKillsAtExit(parts: Parts, { record }: Container, code: number): number {
+  const { id, cgroupPath } = record;
+  const own = oomKills(cgroupPath);
+  const told = parts.oomLedger?.leave(id, cgroupPath, code === KILLED_EXIT_CODE) ?? 0;
+  if (own !== undefined) return own;
+  return told === 0 && existsSync(join(parts.paths.bundle(id), 'oom')) ? 1 : told;
 }
 
 const OOM_PLACES: Record<OomPlace, string> = {

@@ -6,7 +6,7 @@ import { giveToRoot, idMapText, type IdMappings } from '../native/id-mapping.ts'
 import { mounts } from '../native/mount.ts';
 import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
-import { containerCgroup } from './cgroup/paths.ts';
+import { ociCgroupsPath } from './cgroup/paths.ts';
 import { madeRecursiveReadOnly, RECURSIVE_PROBE, RECURSIVE_PROBE_MOUNT } from './handler-features.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import type { CommandCgroups, HandlerFeatures } from './pods.ts';
@@ -180,7 +180,7 @@ async function tryCreate(
     // Never run: the container is unmade before its start.
     writeFileSync(join(rootfs, 'none'), '');
     chmodSync(join(rootfs, 'none'), 0o755);
-    const cgroupsPath = containerCgroup(options.cgroupDriver, options.cgroupParent, id);
+    const cgroupsPath = ociCgroupsPath(options.cgroupDriver, options.cgroupParent, id);
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath, asked, userns)));
     try {
       await runtime.create(id, bundle, join(bundle, 'pid'));

@@ -12,6 +12,8 @@ import { findExecutable } from '../native/spawn.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import { Apparmor } from './apparmor/apparmor.ts';
 import { attach } from './attach/attach.ts';
+import { nodeHierarchy } from './cgroup/hierarchy.ts';
+import { OomLedger } from './cgroup/oom-ledger.ts';
 import { Conmon } from './conmon.ts';
 import { checkContainerRecord, type Container } from './container.ts';
 import { createContainer } from './container-create.ts';
@@ -114,6 +116,8 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
     images: options.images,
     network: options.network,
     apparmor: new Apparmor(options.exits, log),
+    oomLedger:
+      settings.cgroupDriver === 'systemd' && nodeHierarchy().version === 2 ? new OomLedger() : undefined,
     criu: new CriuProbe(options.exits),
     monitor: new Conmon({
       path: findExecutable(settings.conmonPath) ?? settings.conmonPath,

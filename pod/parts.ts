@@ -6,6 +6,7 @@ import type { Images } from '../image/images.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import type { PodNetwork } from '../network/pod-network.ts';
 import type { Apparmor } from './apparmor/apparmor.ts';
+import type { OomLedger } from './cgroup/oom-ledger.ts';
 import type { CriuProbe } from './checkpoint/criu.ts';
 import type { Container, ContainerRecord } from './container.ts';
 import type { Debts } from './debts.ts';
@@ -30,6 +31,8 @@ export interface Parts {
   readonly stages: StageSink;
   readonly exits: ExitWatcher;
   readonly apparmor: Apparmor;
+  /** Where cgroups vanish with their containers: systemd's on v2. */
+  readonly oomLedger: OomLedger | undefined;
   readonly criu: CriuProbe;
   readonly images: Images;
   readonly network: PodNetwork;

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { addContainer, containerConfig, createContainer, podConfig, runPod, shell } from '../../pods.ts';
+import { useNode } from '../../use-node.ts';
+
+const NAMED = 'berth-test-named';
+const PROFILES = '/sys/kernel/security/apparmor/profiles';
+
+function parser(flag: '--replace' | '--remove', text: string): void {
+  execFileSync('apparmor_parser', ['--skip-cache', flag], { input: text, stdio: ['pipe', 'ignore', 'pipe'] });
+}
+const NAMED_TEXT = `profile ${NAMED} flags=(attach_disconnected) { file, network, capability, deny /forbidden w, }`;
+
+/** All that AppArmor is not: what is denied then, it denied. */
+const OPEN = {
+  namespaceOptions: { network: 0, pid: 1, ipc: 0 },
+  seccomp: { profileType: 1 },
+  capabilities: { addCapabilities: ['SYS_ADMIN'] },
+  maskedPaths: [],
+  readonlyPaths: [],
+};
+
+describe('AppArmor', () => {
+  const suite = useNode({
+    config: { runtime: { handlers: { 'crun-oci': { path: 'crun', exec: 'oci' } } } },
+  });
+  before(() => parser('--replace', NAMED_TEXT));
+  after(() => parser('--remove', NAMED_TEXT));
+
+  async function pidOf(containerId: string): Promise<string> {
+    const { info } = await suite.node.client.call('ContainerStatus', { containerId, verbose: true });
+    return info['pid']!;
+  }
+  const labelOf = async (container: string): Promise<string> =>
+    readFileSync(`/proc/${await pidOf(container)}/attr/current`, 'utf8').trim();
+  const says = (container: string, line: string): Promise<string> =>
+    shell(suite.node, container, `(${line}) 2>&1 || true`);
+  const context = (more: object): object => ({ linux: { securityContext: { ...OPEN, ...more } } });
+
+  for (const handler of ['crun', 'runc', 'crun-oci'])
+    it(`confines containers and commands by the default profile, a named one, or none, with ${handler}`, async () => {
+      const { node } = suite;
+      const run = await runPod(node, 'confined', ['sleep', '1000'], { handler, container: context({}) });
+      const { container } = run;
+      assert.equal(await labelOf(container), 'berth-default (enforce)', 'the kubelet names no profile');
+      assert.equal(await says(container, 'cat /proc/self/attr/current'), 'berth-default (enforce)\n');
+      const lines = await says(
+        container,
+        `echo 10 > /proc/sys/vm/swappiness; echo h > /proc/sysrq-trigger; cat /proc/kcore | head -c 1;
+         mkdir -p /m; mount -t tmpfs none /m; echo x > /sys/kernel/mm/ksm/run;
+         echo 4000 > /proc/sys/kernel/shmmni && cat /proc/sys/kernel/shmmni; echo 1 > /proc/self/oom_score_adj && echo ok`,
+      );
+      assert.deepEqual(lines.match(/(?:Permission|permission) denied/g)?.length, 5, lines);
+      assert.match(lines, /4000\nok\n$/);
+
+      const named = { profileType: 2, localhostRef: `localhost/${NAMED}` };
+      const both = { apparmor: named, apparmorProfile: 'localhost/not-there' };
+      const other = await addContainer(node, run, 'named', ['sleep', '1000'], context(both));
+      assert.equal(await labelOf(other), `${NAMED} (enforce)`, 'the newer field wins');
+      assert.match(await says(other, 'cat /proc/self/attr/current; echo x > /forbidden'), /named.*denied/s);
+      const old = { apparmorProfile: `localhost/${NAMED}` };
+      const older = await addContainer(node, run, 'older', ['sleep', '1000'], context(old));
+      assert.equal(await labelOf(older), `${NAMED} (enforce)`);
+
+      const none = await addContainer(
+        node,
+        run,
+        'none',
+        ['sleep', '1000'],
+        context({ apparmor: { profileType: 1 } }),
+      );
+      assert.equal(await labelOf(none), 'unconfined');
+      assert.equal(
+        await says(none, 'mkdir /m; mount -t tmpfs none /m && cat /proc/self/attr/current'),
+        'unconfined\n',
+      );
+
+      const lost = context({ apparmor: { profileType: 2, localhostRef: 'localhost/not-there' } });
+      await assert.rejects(
+        createContainer(run.sandbox, node, containerConfig('lost', ['true'], lost), run.pod),
+        /FAILED_PRECONDITION.*"not-there" is not loaded/,
+      );
+    });
+
+  it('leaves privileged containers alone, and loads its profile again when it was removed', async () => {
+    const { node } = suite;
+    const privileged = { privileged: true, namespaceOptions: OPEN.namespaceOptions };
+    const pod = podConfig(node, 'privileged');
+    pod.linux = { ...pod.linux, securityContext: privileged };
+    const alone = await runPod(node, 'privileged', ['sleep', '1000'], {
+      pod,
+      container: { linux: { securityContext: { ...privileged, apparmor: { profileType: 0 } } } },
+    });
+    assert.equal(await labelOf(alone.container), 'unconfined');
+    parser('--remove', 'profile berth-default {}');
+    assert.doesNotMatch(readFileSync(PROFILES, 'utf8'), /^berth-default /m);
+    const asked = context({ apparmor: { profileType: 0 } });
+    const { container } = await runPod(node, 'again', ['sleep', '1000'], { container: asked });
+    assert.equal(await labelOf(container), 'berth-default (enforce)');
+    const { info } = await node.client.call('Status', { verbose: true });
+    const { security } = JSON.parse(info['census']!) as { security: { apparmor: object } };
+    assert.deepEqual(security.apparmor, { available: true, defaultProfile: true, reason: '' });
+  });
+});
