@@ -39,6 +39,9 @@ export const UNTRIED: ProbeResult = {
   noUserNamespaces: 'it is being tried out',
 };
 
+/** Flags that /sys has on many nodes: in a user namespace nobody may take them away (mount_namespaces(7)). */
+const LOCKED = ['nosuid', 'nodev', 'noexec'];
+
 /** A user namespace to try runtimes in, or why there is none. */
 export type ProbeUserns = UserNamespace | { reason: string };
 
@@ -119,7 +122,7 @@ async function tryInside(
   if ('reason' in userns) return { reason: userns.reason, submounts: false };
   try {
     let submounts = false;
-    const mount = { ...RECURSIVE_PROBE_MOUNT, options: ['rbind', 'rprivate', 'ro'] };
+    const mount = { ...RECURSIVE_PROBE_MOUNT, options: ['rbind', 'rprivate', 'ro', ...LOCKED] };
     await tryCreate(runtime, options, [mount], userns, (pid) => {
       submounts = mounts(`/proc/${pid}`).some(({ target }) => target.startsWith(`${RECURSIVE_PROBE}/`));
     });
@@ -213,7 +216,12 @@ function probeSpec(cgroupsPath: string, asked: OciMount[], userns?: UserNamespac
       cwd: '/',
       noNewPrivileges: true,
     } as unknown as OciSpec['process'],
-    mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: [] }, ...asked],
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc', options: [] },
+      // The scratch directory may be on a file system without devices (systemd mounts /run so), and runc opens /dev/null.
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
+      ...asked,
+    ],
     linux: {
       namespaces: [
         ...(userns === undefined ? [] : [{ type: 'user', path: userns.path }]),

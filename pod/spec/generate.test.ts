@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { generateSpec } from './generate.ts';
-import type { ApparmorFacts, SpecInput } from './input.ts';
+import type { SpecInput } from './input.ts';
 import { sampleInput } from './sample-input.ts';
 
 const GOLDEN = join(import.meta.dirname, 'golden');
@@ -324,30 +324,6 @@ describe('generateSpec', () => {
     assert.equal(profileOf(true, ['mine'], true), undefined, 'a privileged container is unconfined');
     refuses('precondition', /"mine" is not loaded/, asking(true, ['other']));
     assert.match(generateSpec(sampleInput(asking(false, []))).notes.join(), /mine left out.*no AppArmor/);
-  });
-
-  it("confines by Berth's own AppArmor profile whoever asks for RuntimeDefault or nothing, where there is AppArmor", () => {
-    const none = { available: true, loaded: new Set<string>(), noDefault: 'no parser' };
-    const here = { available: true, loaded: new Set(['berth-default']) };
-    const specOf = (type: 'runtime-default' | 'unconfined' | undefined, apparmor: ApparmorFacts) =>
-      generateSpec(
-        sampleInput({
-          security: type === undefined ? {} : { apparmor: { type, localhostRef: '' } },
-          input: { apparmor },
-        }),
-      );
-    for (const type of ['runtime-default', undefined] as const) {
-      assert.equal(specOf(type, here).spec.process.apparmorProfile, 'berth-default');
-      assert.equal(
-        specOf(type, { available: false, loaded: new Set() }).spec.process.apparmorProfile,
-        undefined,
-      );
-    }
-    assert.equal(specOf('unconfined', here).spec.process.apparmorProfile, undefined);
-    assert.throws(() => specOf('runtime-default', none), { kind: 'precondition', hint: 'no parser' });
-    const { spec, notes } = specOf(undefined, none);
-    assert.equal(spec.process.apparmorProfile, undefined);
-    assert.match(notes.join(), /berth-default is not loaded.*no parser/);
   });
 
   it('refuses users and groups that the user namespace does not have', () => {
