@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../pods.ts';
 import type { TestNode } from '../node.ts';
 import { quantile } from './book.ts';
@@ -14,6 +15,8 @@ export interface Weight {
 }
 
 const SAMPLE_MS = 1_000;
+const LOOKS = 6;
+const BETWEEN_LOOKS_MS = 400;
 const MIB = 2 ** 20;
 
 /** The environment that puts the heap's probe into a daemon. */
@@ -45,15 +48,24 @@ export class DaemonScales {
     clearInterval(this.#timer);
   }
 
-  /** The phase that ends now: medians of what was counted in it, memory after a garbage collection. */
+  /**
+   * The phase that ends now: medians of what was counted in it, and the least memory of several looks, each after a
+   * garbage collection. What calls that are under way hold for a moment is no growth.
+   */
   async weigh(): Promise<Weight> {
     this.#sample();
-    const heap = await this.#heap();
-    const pid = this.#node.pid;
+    const looks: Pick<Weight, 'heap' | 'pss' | 'rss'>[] = [];
+    for (let look = 0; look < LOOKS; look++) {
+      if (look > 0) await sleep(BETWEEN_LOOKS_MS);
+      const heap = await this.#heap();
+      const pid = this.#node.pid;
+      looks.push({ heap, pss: kibOf(pid, 'Pss') / 1024, rss: kibOf(pid, 'Rss') / 1024 });
+    }
+    const least = (key: 'heap' | 'pss' | 'rss'): number => Math.min(...looks.map((look) => look[key]));
     const [fds, threads] = [quantile(this.#fds, 0.5), quantile(this.#threads, 0.5)];
     this.#fds = [];
     this.#threads = [];
-    return { pss: kibOf(pid, 'Pss') / 1024, rss: kibOf(pid, 'Rss') / 1024, heap, fds, threads };
+    return { heap: least('heap'), pss: least('pss'), rss: least('rss'), fds, threads };
   }
 
   #sample(): void {

@@ -3,16 +3,16 @@ import { busyboxImage } from '../image-builder.ts';
 import { ImageLibrary } from '../image-library.ts';
 import { assertNoLeaks, takeCensus, type Census } from '../leaks.ts';
 import { TestNode } from '../node.ts';
-import { BUSYBOX, ContainerState, eventually, removePod, runPod, SandboxState } from '../pods.ts';
+import { BUSYBOX, ContainerState, eventually, removePod, runPod } from '../pods.ts';
 import { NodeStreams } from '../streams.ts';
 import { Book } from './book.ts';
 import { DaemonScales, probeEnvironment, type Weight } from './daemon-weight.ts';
-import { desiredPod, jobImage, jobPod, standingPods, type DesiredPod } from './desired.ts';
+import { Happenings, JOB_IMAGES, type Scene } from './happenings.ts';
 import { Kubelet } from './kubelet.ts';
 import { Ledger } from './ledger.ts';
 import { ListClock, type ListTimes } from './list-clock.ts';
 import { Line } from './line.ts';
-import { oneExec, oneForward, oneWebSocketExec, updateResources } from './sessions.ts';
+import { oneExec } from './sessions.ts';
 
 /*
  * A day in the life of a node, as its kubelet lives it:
@@ -42,9 +42,6 @@ export interface DayResult {
   metrics: string;
 }
 
-/** Images that only jobs use: each is pulled, used, collected and pulled again. */
-const JOB_IMAGES = 3;
-const JOBS_A_PHASE = 3;
 const BACK_OFF = { initialMs: 1_000, maxMs: 8_000 };
 /** How long the whole node may need to be as it should; a bound against hanging, no measure. */
 const SETTLE_LIMIT_MS = 240_000;
@@ -71,20 +68,18 @@ async function pushJobImage(library: ImageLibrary, index: number): Promise<void>
   await library.push(`job-${index}:1`, image);
 }
 
-class Day {
-  readonly #node: TestNode;
+class Day implements Scene {
+  readonly node: TestNode;
   readonly #library: ImageLibrary;
   readonly #options: DayOptions;
-  readonly #streams: NodeStreams;
-  readonly #clean: Census;
-  readonly #book = new Book();
-  readonly #ledger = new Ledger();
+  readonly streams: NodeStreams;
+  #clean: Census;
+  readonly book = new Book();
+  readonly ledger = new Ledger();
   readonly #scales: DaemonScales;
-  #line: Line;
-  #kubelet: Kubelet;
-  #standing: DesiredPod[];
-  #jobs: DesiredPod[] = [];
-  #rolled = 0;
+  line: Line;
+  kubelet: Kubelet;
+  readonly #happenings: Happenings;
 
   private constructor(
     node: TestNode,
@@ -93,14 +88,14 @@ class Day {
     streams: NodeStreams,
     clean: Census,
   ) {
-    this.#node = node;
+    this.node = node;
     this.#library = library;
     this.#options = options;
-    this.#streams = streams;
+    this.streams = streams;
     this.#clean = clean;
     this.#scales = new DaemonScales(node, probeEnvironment(node.directory)['BERTH_HEAP_FILE']!);
-    [this.#line, this.#kubelet] = this.#newKubelet();
-    this.#standing = standingPods(node, options.pods);
+    [this.line, this.kubelet] = this.#newKubelet();
+    this.#happenings = new Happenings(this, options.pods);
   }
 
   static async begin(library: ImageLibrary, options: DayOptions): Promise<Day> {
@@ -124,18 +119,20 @@ class Day {
 
   async live(): Promise<DayResult> {
     const { phases, phaseSeconds, say } = this.#options;
-    say(`morning: ${this.#standing.length} pods are started`);
-    this.#kubelet.setPods(this.#standing);
-    await this.#kubelet.start();
+    say(`morning: ${this.#happenings.wanted.length} pods are started`);
+    this.kubelet.setPods(this.#happenings.wanted);
+    await this.kubelet.start();
     await this.#settled();
     const weights: Weight[] = [];
     this.#scales.start();
-    const clock = new ListClock(this.#node.socket);
+    const clock = new ListClock(this.node.socket);
     for (let phase = 0; phase < phases; phase++) {
       const begun = performance.now();
-      await this.#phase(phase);
+      await this.#happenings.phase(phase, phaseSeconds);
       await sleep(Math.max(0, phaseSeconds * 1000 - (performance.now() - begun)));
+      clock.pause();
       const weight = await this.#scales.weigh();
+      clock.resume();
       weights.push(weight);
       const { heap, pss, fds, threads } = weight;
       say(
@@ -145,98 +142,80 @@ class Day {
     this.#scales.stop();
     const lists = await clock.stop();
     const metrics = await this.#metrics();
-    this.#book.stopTiming();
+    this.book.stopTiming();
     await this.#evening();
     say('night: all pods go');
-    this.#kubelet.setPods([]);
+    this.kubelet.setPods([]);
     await this.#emptied();
-    await this.#kubelet.end();
-    this.#streams.hangUp();
-    await assertNoLeaks(this.#node, this.#clean);
-    return { book: this.#book, weights, lists, metrics };
+    await this.kubelet.end();
+    this.streams.hangUp();
+    await assertNoLeaks(this.node, this.#clean);
+    return { book: this.book, weights, lists, metrics };
   }
 
   async end(): Promise<void> {
     this.#scales.stop();
-    await this.#kubelet.end();
-    this.#streams.hangUp();
-    await this.#streams[Symbol.asyncDispose]();
-    await this.#node.destroy();
-  }
-
-  /** What happens in each phase, spread over its first two thirds. */
-  async #phase(phase: number): Promise<void> {
-    const pause = (this.#options.phaseSeconds * 1000 * 2) / 3 / 8;
-    const happenings: (() => Promise<void> | void)[] = [
-      () => this.#newJobs(phase),
-      () => this.#roll(),
-      () => this.#session(oneExec),
-      () => this.#evict(),
-      () => this.#killSandbox(),
-      () => this.#session(oneWebSocketExec),
-      () => this.#killContainer(),
-      async () => {
-        await updateResources(this.#line, this.#book, this.#running('burstable'), phase);
-        await oneForward(this.#streams, this.#running('web')[0], this.#book);
-      },
-    ];
-    for (const happening of happenings) {
-      await happening();
-      await sleep(pause);
-    }
+    await this.kubelet.end();
+    this.streams.hangUp();
+    await this.streams[Symbol.asyncDispose]();
+    await this.node.destroy();
   }
 
   async #evening(): Promise<void> {
     const { say } = this.#options;
     say('evening: the daemon restarts');
     await this.#absence(async () => {
-      await this.#node.stop();
+      await this.node.stop();
       await sleep(1_000);
     });
     say('evening: the daemon is killed while a deployment rolls');
-    this.#roll();
+    this.#happenings.roll();
     await sleep(300);
-    await this.#absence(() => this.#node.kill9());
+    await this.#absence(() => this.node.kill9());
     await this.#settled();
     say('evening: the kubelet restarts');
     const before = this.#steady();
-    const made = this.#book.deeds.get('sandboxes made') ?? 0;
-    await this.#kubelet.end();
-    [this.#line, this.#kubelet] = this.#newKubelet();
-    this.#kubelet.setPods(this.#wanted());
-    await this.#kubelet.start();
+    const made = this.book.deeds.get('sandboxes made') ?? 0;
+    await this.kubelet.end();
+    [this.line, this.kubelet] = this.#newKubelet();
+    this.kubelet.setPods(this.#happenings.wanted);
+    await this.kubelet.start();
     await sleep(ADOPT_MS);
     this.#expectSteady(before, 'a new kubelet');
-    if ((this.#book.deeds.get('sandboxes made') ?? 0) !== made)
-      this.#book.complain('a new kubelet makes sandboxes for pods that run', '');
+    if ((this.book.deeds.get('sandboxes made') ?? 0) !== made)
+      this.book.complain('a new kubelet makes sandboxes for pods that run', '');
     await this.#settled();
     say('evening: the node reboots');
-    this.#ledger.endAll('the node was rebooted');
-    this.#line.away = true;
-    await this.#kubelet.end();
-    this.#streams.hangUp();
-    await this.#node.reboot();
-    await this.#library.serve(this.#node);
-    await this.#node.start();
-    [this.#line, this.#kubelet] = this.#newKubelet();
-    this.#kubelet.setPods(this.#wanted());
-    await this.#kubelet.start();
+    this.line.away = true;
+    await this.kubelet.end();
+    this.ledger.endAll('the node was rebooted');
+    this.streams.hangUp();
+    await this.node.reboot();
+    // The mount namespace is a new one, with what this machine has mounted by now.
+    const { mounts } = await takeCensus(this.node);
+    const fresh = mounts.filter((line) => !this.#clean.mounts.includes(line));
+    this.#clean = { ...this.#clean, mounts: [...this.#clean.mounts, ...fresh] };
+    await this.#library.serve(this.node);
+    await this.node.start();
+    [this.line, this.kubelet] = this.#newKubelet();
+    this.kubelet.setPods(this.#happenings.wanted);
+    await this.kubelet.start();
     await this.#settled();
   }
 
   /** The daemon goes and comes back; what ran runs on. */
   async #absence(go: () => Promise<void>): Promise<void> {
     const before = this.#steady();
-    this.#line.away = true;
+    this.line.away = true;
     await go();
-    await this.#node.start();
-    this.#line.away = false;
+    await this.node.start();
+    this.line.away = false;
     await this.#settled();
     this.#expectSteady(before, 'a restart of the daemon');
   }
 
   #newKubelet(): [Line, Kubelet] {
-    const line = new Line(this.#node, this.#book);
+    const line = new Line(this.node, this.book);
     const { phaseSeconds } = this.#options;
     const everyMs = {
       status: Math.min(10, phaseSeconds / 2) * 1000,
@@ -244,111 +223,36 @@ class Day {
       logs: Math.min(10, phaseSeconds / 2) * 1000,
       garbage: Math.min(10, phaseSeconds / 2) * 1000,
     };
-    const parts = { node: this.#node, line, book: this.#book, ledger: this.#ledger };
+    const parts = { node: this.node, line, book: this.book, ledger: this.ledger };
     return [line, new Kubelet({ ...parts, backOff: BACK_OFF, everyMs, keepImages: [BUSYBOX] })];
-  }
-
-  #wanted(): DesiredPod[] {
-    return [...this.#standing, ...this.#jobs];
-  }
-
-  #newJobs(phase: number): void {
-    const image = jobImage(phase % JOB_IMAGES);
-    this.#jobs = Array.from({ length: JOBS_A_PHASE }, (_, index) =>
-      jobPod(this.#node, `job-${phase}-${index}`, image),
-    );
-    this.#kubelet.setPods(this.#wanted());
-  }
-
-  /** Every second pod of the deployment is replaced by one of another name. */
-  #roll(): void {
-    let at = 0;
-    this.#standing = this.#standing.map((pod) =>
-      pod.kind === 'rolled' && at++ % 2 === 0
-        ? desiredPod(this.#node, 'rolled', `rolled-again-${this.#rolled++}`)
-        : pod,
-    );
-    this.#kubelet.setPods(this.#wanted());
-  }
-
-  /** Two pods go within a second, and others take their place. */
-  #evict(): void {
-    const victims = this.#standing.filter(({ kind }) => kind === 'web' || kind === 'accompanied').slice(-2);
-    for (const { uid } of victims) this.#kubelet.evict(uid, 1);
-    this.#standing = this.#standing.map((pod) =>
-      victims.includes(pod) ? desiredPod(this.#node, pod.kind, `${pod.kind}-anew-${this.#rolled++}`) : pod,
-    );
-    this.#kubelet.setPods(this.#wanted());
-    this.#book.did('pods evicted', victims.length);
-  }
-
-  /** Somebody kills a pod's pause: the kubelet has to see it and make the sandbox anew. */
-  async #killSandbox(): Promise<void> {
-    const standing = this.#standing.filter(({ kind }) => kind === 'prepared');
-    const ready = standing.flatMap(({ uid }) => this.#kubelet.worker(uid)?.status?.sandboxes[0] ?? []);
-    const sandbox = ready.find(({ state }) => state === SandboxState.READY);
-    if (sandbox === undefined) return;
-    const request = { podSandboxId: sandbox.id, verbose: true };
-    const { info } = await this.#line.call('PodSandboxStatus', request);
-    for (const container of this.#ledger.in(sandbox.id)) container.endedBy ??= 'its sandbox was killed';
-    process.kill(Number(info['pid']), 'SIGKILL');
-    this.#book.did('sandboxes killed');
-  }
-
-  /** Somebody kills a container: it comes back with the next attempt. */
-  async #killContainer(): Promise<void> {
-    const [made] = this.#running('web').slice(1);
-    if (made === undefined) return;
-    made.endedBy = 'somebody killed it';
-    const { info } = await this.#line.call('ContainerStatus', { containerId: made.id, verbose: true });
-    process.kill(Number(info['pid']), 'SIGKILL');
-    this.#book.did('containers killed');
-  }
-
-  async #session(hold: typeof oneExec): Promise<void> {
-    const [made] = this.#running('talker');
-    if (made !== undefined) await hold(this.#streams, made.id, this.#book);
-    this.#streams.hangUp();
-  }
-
-  #stands(pod: DesiredPod, kind: string): boolean {
-    return pod.kind === kind && this.#standing.includes(pod);
-  }
-
-  /** The main containers of a kind that should run now. */
-  #running(kind: string): { id: string; sandboxId: string; endedBy?: string }[] {
-    return [...this.#ledger.containers.values()].filter(
-      ({ pod, container, started, endedBy }) =>
-        this.#stands(pod, kind) && container.role === 'main' && started && endedBy === undefined,
-    );
   }
 
   /** Containers that nothing should touch: they have to be the same, and running, afterwards. */
   #steady(): string[] {
     return ['talker', 'burstable', 'deaf', 'hostly'].flatMap((kind) =>
-      this.#running(kind).map(({ id }) => id),
+      this.#happenings.running(kind).map(({ id }) => id),
     );
   }
 
   #expectSteady(before: string[], after: string): void {
     for (const id of before) {
-      const made = this.#ledger.containers.get(id);
-      const status = this.#kubelet
+      const made = this.ledger.containers.get(id);
+      const status = this.kubelet
         .worker(made?.pod.uid ?? '')
         ?.status?.containers.find((one) => one.id === id);
       if (made === undefined || made.endedBy !== undefined || status?.state !== ContainerState.RUNNING)
-        this.#book.complain(`a container did not live through ${after}`, `${id}: state ${status?.state}`);
+        this.book.complain(`a container did not live through ${after}`, `${id}: state ${status?.state}`);
     }
   }
 
   /** Waits until each pod is as its kubelet wants it: jobs over, containers running or in back-off. */
   async #settled(): Promise<void> {
-    const wanted = this.#wanted();
-    const relists = this.#kubelet.relists;
+    const wanted = this.#happenings.wanted;
+    const relists = this.kubelet.relists;
     let left: string[] = [];
     await eventually('all pods are as they should be', SETTLE_LIMIT_MS, () => {
-      left = wanted.filter((pod) => !this.#kubelet.isAsWanted(pod)).map(({ name }) => name);
-      return left.length === 0 && this.#kubelet.relists > relists + 1 ? true : undefined;
+      left = wanted.filter((pod) => !this.kubelet.isAsWanted(pod)).map(({ name }) => name);
+      return left.length === 0 && this.kubelet.relists > relists + 1 ? true : undefined;
     }).catch((error: unknown) => {
       throw new Error(`${String(error)}: not yet ${left.join(', ')}`, { cause: error });
     });
@@ -356,15 +260,15 @@ class Day {
 
   async #emptied(): Promise<void> {
     await eventually('all pods are gone', SETTLE_LIMIT_MS, async () => {
-      await this.#kubelet.collectGarbage();
-      if (this.#kubelet.workers.size > 0) return undefined;
-      const { items } = await this.#line.call('ListPodSandbox', {});
+      await this.kubelet.collectGarbage();
+      if (this.kubelet.workers.size > 0) return undefined;
+      const { items } = await this.line.call('ListPodSandbox', {});
       return items.length === 0 ? true : undefined;
     });
   }
 
   #metrics(): Promise<string> {
     const request = "printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 5 127.0.0.1 9464";
-    return this.#node.exec(['sh', '-c', request]);
+    return this.node.exec(['sh', '-c', request]);
   }
 }

@@ -218,6 +218,11 @@ export function podDirectory(node: TestNode, pod: DesiredPod): string {
   return join(node.directory, 'kubelet/pods', pod.uid);
 }
 
+/** Where an attempt of a container leaves its last words (terminationMessagePath). */
+export function messagePathOf(node: TestNode, pod: DesiredPod, container: string, attempt: number): string {
+  return join(podDirectory(node, pod), 'containers', `${container}-${attempt}`);
+}
+
 /** What a kubelet prepares before it asks for a sandbox: directories, the pod's cgroup. */
 export function preparePod(node: TestNode, pod: DesiredPod): void {
   const directory = podDirectory(node, pod);
@@ -236,7 +241,7 @@ export function configOf(
   imageRef: string,
 ): ContainerConfig {
   const directory = podDirectory(node, pod);
-  const last = join(directory, 'containers', `${container.name}-${attempt}`);
+  const last = messagePathOf(node, pod, container.name, attempt);
   writeFileSync(last, '');
   const basis = containerConfig(container.name, container.command);
   const { memoryBytes, cpuShares } = container;

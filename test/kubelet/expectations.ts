@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import type { ResponseOf } from '../../cri/rpc.ts';
 import { ContainerState, SandboxState, type ContainerStatus, type SandboxStatus } from '../pods.ts';
 import type { Book } from './book.ts';
@@ -21,7 +21,7 @@ export interface Listing {
 export function expectListing({ sandboxes, containers }: Listing, book: Book): void {
   const names = new Set<string>();
   const once = (what: string, name: string): void => {
-    if (names.has(`${what} ${name}`)) book.complain(`two ${what}s have one name`, name);
+    if (names.has(`${what} ${name}`)) book.complain(`two have one name: ${what}`, name);
     names.add(`${what} ${name}`);
   };
   for (const { id, metadata, createdAt, labels, state } of sandboxes) {
@@ -52,8 +52,8 @@ export function expectListing({ sandboxes, containers }: Listing, book: Book): v
   }
 }
 
-/** A sandbox's status against its pod: namespaces, attempt, an address when it is ready. */
-export function expectSandbox(status: SandboxStatus, pod: DesiredPod, book: Book): void {
+/** A sandbox's status against its pod: namespaces, attempt, an address that stays while it is ready. */
+export function expectSandbox(status: SandboxStatus, pod: DesiredPod, ledger: Ledger, book: Book): void {
   const { id, state, network, metadata, createdAt, linux } = status;
   const about = `${pod.name} ${id.slice(0, 13)}`;
   if (createdAt <= 0n) book.complain('a sandbox has no time of creation', about);
@@ -61,8 +61,25 @@ export function expectSandbox(status: SandboxStatus, pod: DesiredPod, book: Book
     book.complain('a sandbox has the metadata of another pod', about);
   if (state === SandboxState.READY && !pod.hostNetwork && !network?.ip)
     book.complain('a ready sandbox has no address', about);
+  const made = ledger.sandboxes.get(id);
+  if (made === undefined) return; // its removal was asked for meanwhile, or nobody heard of its making
+  if (metadata?.attempt !== made.attempt)
+    book.complain('a sandbox has another attempt than was asked for', `${about}: ${metadata?.attempt}`);
+  const before = ledger.addresses.get(id);
+  const ip = state === SandboxState.READY ? (network?.ip ?? '') : '';
+  if (before !== undefined && ip !== '' && before !== ip)
+    book.complain('a sandbox changes its address', `${about}: ${before}, then ${ip}`);
+  if (ip === '') ledger.addresses.delete(id);
+  else ledger.addresses.set(id, ip);
   if (linux?.namespaces?.options?.network !== (pod.hostNetwork ? 2 : 0))
     book.complain('a sandbox says another network namespace than was asked for', about);
+}
+
+/** The other sandbox that was ready with the same address when it was last looked at: both have to be asked again. */
+export function twinOf(id: string, { addresses }: Ledger): string | undefined {
+  const ip = addresses.get(id);
+  if (ip === undefined) return undefined;
+  return [...addresses].find(([other, address]) => address === ip && other !== id)?.[0];
 }
 
 /** A container's status against what was asked for and what can have happened to it. */
@@ -93,6 +110,9 @@ export function expectContainer(status: ContainerStatus, ledger: Ledger, book: B
   if (finishedAt <= 0n || (made.started && finishedAt < startedAt))
     wrong('an exited container has no right end', `${startedAt} to ${finishedAt}`);
   if (reason === '') wrong('an exited container has no reason', exitCode);
+  if (pod.kind === 'job' && container.role === 'main' && exitCode === 0 && made.endedBy === undefined)
+    if (readFileSync(made.messagePath, 'utf8') !== 'done\n')
+      wrong('the last words of a container are lost', made.messagePath);
   if (made.started && made.endedBy === undefined && !container.exits.includes(exitCode))
     wrong('a container ended with another code than its own', `${exitCode} ${reason} ${status.message}`);
 }

@@ -65,6 +65,7 @@ export class Kubelet {
       ledger,
       backOff,
       images: new ImageKeeper(line, book),
+      expectEvent: (id, kind) => this.#events.expect(id, kind),
       killContainer: (uid, id, why) => this.#workers.get(uid)?.kill(id, why),
     };
     this.#events = new EventFollower(node, book, (uid) => this.#workers.get(uid)?.poke());

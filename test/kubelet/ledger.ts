@@ -8,6 +8,8 @@ export interface MadeContainer {
   container: DesiredContainer;
   attempt: number;
   logPath: string;
+  /** Where its last words are, on the node. */
+  messagePath: string;
   started: boolean;
   /** Why another end than its own is right: it was stopped, it died with the node, somebody killed it. */
   endedBy?: string;
@@ -31,8 +33,12 @@ export class Ledger {
   /** Ids whose removal was asked for: they may be listed for a moment, or be gone. */
   readonly removed = new Set<string>();
 
+  /** Addresses of the sandboxes that were ready when they were last looked at. */
+  readonly addresses = new Map<string, string>();
+
   /** From now on `id` may be gone. */
   remove(id: string): void {
+    this.addresses.delete(id);
     this.removed.add(id);
     this.containers.delete(id);
     this.sandboxes.delete(id);
@@ -43,9 +49,19 @@ export class Ledger {
     return [...this.containers.values()].filter((container) => container.sandboxId === sandboxId);
   }
 
-  /** A reboot, or what is like it for a pod: all that ran there is ended by it. */
-  endAll(why: string, podUid?: string): void {
-    for (const container of this.containers.values())
-      if (podUid === undefined || container.pod.uid === podUid) container.endedBy ??= why;
+  /** A reboot: all that ran is ended by it. */
+  endAll(why: string): void {
+    this.addresses.clear();
+    for (const container of this.containers.values()) container.endedBy ??= why;
+  }
+
+  /** Sandboxes that were asked to end, or that somebody killed. */
+  readonly ended = new Set<string>();
+
+  /** A sandbox is about to end, and what runs in it with it. */
+  endSandbox(id: string, why: string): void {
+    this.ended.add(id);
+    this.addresses.delete(id);
+    for (const container of this.in(id)) container.endedBy ??= why;
   }
 }

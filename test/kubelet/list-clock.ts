@@ -23,6 +23,15 @@ export class ListClock {
     this.#worker = new Worker(new URL(import.meta.url), { workerData: { socket } });
   }
 
+  /** Does not count until `resume`: something else is measured in a way that slows the daemon down. */
+  pause(): void {
+    this.#worker.postMessage('pause');
+  }
+
+  resume(): void {
+    this.#worker.postMessage('resume');
+  }
+
   /** Ends the thread; resolves with the milliseconds of each call. */
   async stop(): Promise<ListTimes> {
     const { promise, resolve, reject } = Promise.withResolvers<ListTimes>();
@@ -39,18 +48,21 @@ export class ListClock {
 async function ask(socket: string): Promise<void> {
   const times: ListTimes = { ListPodSandbox: [], ListContainers: [], late: [] };
   const client = new Client(socket);
-  let stopped = false;
-  parentPort!.once('message', () => (stopped = true));
+  let [stopped, paused] = [false, false];
+  parentPort!.on('message', (word) => {
+    if (word === 'stop') stopped = true;
+    else paused = word === 'pause';
+  });
   for (const rpc of TIMED_LISTS) await client.call(rpc, {}); // the connection, and code that runs for the first time
   while (!stopped) {
     for (const rpc of TIMED_LISTS) {
       const begun = performance.now();
       await client.call(rpc, {});
-      times[rpc].push(performance.now() - begun);
+      if (!paused) times[rpc].push(performance.now() - begun);
     }
     const asleep = performance.now();
     await sleep(EVERY_MS);
-    times.late.push(performance.now() - asleep - EVERY_MS);
+    if (!paused) times.late.push(performance.now() - asleep - EVERY_MS);
   }
   client.close();
   parentPort!.postMessage(times);

@@ -12,7 +12,7 @@ import { report } from './report.ts';
 const { values } = parseArgs({
   options: {
     pods: { type: 'string', default: '110' },
-    phases: { type: 'string', default: '15' },
+    phases: { type: 'string', default: '17' },
     'phase-seconds': { type: 'string', default: '30' },
   },
 });

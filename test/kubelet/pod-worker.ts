@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { ContainerState, SandboxState } from '../pods.ts';
 import { isOver, stepsFor, type Step } from './actions.ts';
 import { BackOff } from './back-off.ts';
-import { configOf, preparePod, type DesiredPod } from './desired.ts';
-import { expectContainer, expectSandbox } from './expectations.ts';
+import { configOf, messagePathOf, preparePod, type DesiredPod } from './desired.ts';
+import { expectContainer, expectSandbox, twinOf } from './expectations.ts';
 import type { KubeletParts } from './parts.ts';
-import { Away } from './line.ts';
+import { Away, isCode } from './line.ts';
 import { orGone, podStatus, runningOf, type PodStatus } from './pod-status.ts';
 import { RpcError } from '../../cri/client.ts';
+import type { RequestInput, ResponseOf } from '../../cri/rpc.ts';
 import { symlinkOf } from './log-files.ts';
 
 /** After a sync that failed. */
@@ -107,7 +108,11 @@ export class PodWorker {
     const { line, book, ledger } = this.#parts;
     const status = await podStatus(line, this.pod.uid);
     this.status = status;
-    for (const sandbox of status.sandboxes) expectSandbox(sandbox, this.pod, book);
+    for (const sandbox of status.sandboxes) {
+      expectSandbox(sandbox, this.pod, ledger, book);
+      const twin = twinOf(sandbox.id, ledger);
+      if (twin !== undefined) await this.#expectApart(sandbox.id, twin);
+    }
     for (const container of status.containers) expectContainer(container, ledger, book);
     if (this.#phase === 'terminating') {
       await this.#killPod(status, this.#graceSeconds);
@@ -138,6 +143,19 @@ export class PodWorker {
     );
   }
 
+  /** Two sandboxes that had one address when they were looked at: one of them has to be over by now. */
+  async #expectApart(...ids: [string, string]): Promise<void> {
+    const { line, book } = this.#parts;
+    const addresses: string[] = [];
+    for (const podSandboxId of ids) {
+      const look = line.call('PodSandboxStatus', { podSandboxId }, { tolerate: ['NOT_FOUND'] });
+      const status = (await orGone(look))?.status;
+      if (status?.state === SandboxState.READY) addresses.push(status.network?.ip ?? '');
+    }
+    if (addresses.length === 2 && addresses[0] === addresses[1])
+      book.complain('two ready sandboxes have one address', `${ids.join(' and ')}: ${addresses[0]}`);
+  }
+
   async #take(step: Exclude<Step, { do: 'wait' }>, status: PodStatus): Promise<void> {
     const { line, book, ledger, node } = this.#parts;
     if (step.do === 'sandbox') {
@@ -146,6 +164,8 @@ export class PodWorker {
       const config = { ...sandbox, metadata: { ...sandbox.metadata, attempt: step.attempt } };
       const { podSandboxId } = await line.call('RunPodSandbox', { config });
       if (podSandboxId === '') book.complain('RunPodSandbox answers without an id', this.pod.name);
+      this.#parts.expectEvent(podSandboxId, 'created');
+      this.#parts.expectEvent(podSandboxId, 'started');
       ledger.sandboxes.set(podSandboxId, { id: podSandboxId, pod: this.pod, attempt: step.attempt });
       book.did(step.attempt === 0 ? 'sandboxes made' : 'sandboxes made anew');
       return;
@@ -157,19 +177,46 @@ export class PodWorker {
     const { sandbox } = this.pod;
     const config = configOf(node, this.pod, container, attempt, imageRef);
     mkdirSync(join(sandbox.logDirectory!, container.name), { recursive: true });
-    const { containerId } = await line.call('CreateContainer', {
+    const { containerId } = await this.#inLivingSandbox(sandboxId, 'CreateContainer', {
       podSandboxId: sandboxId,
       config,
       sandboxConfig: sandbox,
     });
     if (containerId === '') book.complain('CreateContainer answers without an id', this.pod.name);
     const logPath = join(sandbox.logDirectory!, config.logPath!);
-    const made = { id: containerId, sandboxId, pod: this.pod, container, attempt, logPath, started: false };
+    const messagePath = messagePathOf(node, this.pod, container.name, attempt);
+    const made = {
+      id: containerId,
+      sandboxId,
+      pod: this.pod,
+      container,
+      attempt,
+      logPath,
+      messagePath,
+      started: false,
+    };
     ledger.containers.set(containerId, made);
-    await line.call('StartContainer', { containerId });
+    await this.#inLivingSandbox(sandboxId, 'StartContainer', { containerId });
     made.started = true;
+    for (const kind of ['created', 'started'] as const) this.#parts.expectEvent(containerId, kind);
     book.did(attempt === 0 ? 'containers started' : 'containers started again');
     this.#linkLog(containerId, container.name, logPath);
+  }
+
+  /** A call that has to work unless its sandbox is killed meanwhile: then a kubelet makes the next one. */
+  async #inLivingSandbox<R extends 'CreateContainer' | 'StartContainer'>(
+    sandboxId: string,
+    rpc: R,
+    request: RequestInput<R>,
+  ): Promise<ResponseOf<R>> {
+    const { line, book, ledger } = this.#parts;
+    try {
+      return await line.call(rpc, request, { tolerate: ['FAILED_PRECONDITION'] });
+    } catch (error) {
+      if (isCode(error, 'FAILED_PRECONDITION') && !ledger.ended.has(sandboxId))
+        book.complain(`${rpc} fails in a living sandbox`, (error as RpcError).details);
+      throw error;
+    }
   }
 
   /** The link that log collectors read. A kubelet makes it only when the log is there: it has to be. */
@@ -194,7 +241,7 @@ export class PodWorker {
     for (const { id, state } of status.sandboxes) {
       if (state !== SandboxState.READY && this.#phase === 'running' && status.sandboxes[0]?.id !== id)
         continue;
-      for (const made of this.#parts.ledger.in(id)) made.endedBy ??= 'its pod was stopped';
+      this.#parts.ledger.endSandbox(id, 'its pod was stopped');
       await orGone(
         this.#parts.line.call('StopPodSandbox', { podSandboxId: id }, { tolerate: ['NOT_FOUND'] }),
       );
