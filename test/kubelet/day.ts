@@ -135,8 +135,9 @@ class Day implements Scene {
       clock.resume();
       weights.push(weight);
       const { heap, pss, fds, threads } = weight;
+      const { sandboxes, containers } = this.ledger;
       say(
-        `phase ${phase + 1} of ${phases}: heap ${heap.toFixed(1)} MiB, PSS ${pss.toFixed(1)} MiB, ${fds} descriptors, ${threads} threads`,
+        `phase ${phase + 1} of ${phases}: heap ${heap.toFixed(1)} MiB, PSS ${pss.toFixed(1)} MiB, ${fds} descriptors, ${threads} threads, ${sandboxes.size} sandboxes, ${containers.size} containers`,
       );
     }
     this.#scales.stop();

@@ -15,7 +15,7 @@ const KINDS = new Map<number, EventKind>([
 
 /** What a list has shown, an event may tell this much later. */
 const LATE_MS = 5_000;
-/** A change that came this soon after the stream began may have been before it. */
+/** A change that was seen this soon after the first event may have been before it. */
 const OPENING_MS = 2_000;
 
 /** Follows GetContainerEvents for ever, as a kubelet with evented PLEG does: connects again when the stream ends. */
@@ -60,10 +60,11 @@ export class EventFollower {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        this.#since = performance.now();
         const stream = this.#node.client.stream('GetContainerEvents', {}, { signal });
         for await (const event of stream) {
           this.#book.did('events heard');
+          // Nothing but an event says that the daemon knows of this follower.
+          this.#since = Math.min(this.#since, performance.now());
           const kind = KINDS.get(event.containerEventType);
           const uid = event.podSandboxStatus?.metadata?.uid;
           if (kind === undefined || event.containerId === '' || event.createdAt <= 0n || uid === undefined) {

@@ -11,6 +11,8 @@ export interface MadeContainer {
   /** Where its last words are, on the node. */
   messagePath: string;
   started: boolean;
+  /** Its log has another name for a moment. */
+  rotating?: boolean;
   /** Why another end than its own is right: it was stopped, it died with the node, somebody killed it. */
   endedBy?: string;
 }

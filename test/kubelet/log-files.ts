@@ -32,7 +32,8 @@ export class LogRotation {
     for (const made of ledger.containers.values()) {
       if (made.container.talks !== true || made.endedBy !== undefined || !made.started) continue;
       if (!existsSync(made.logPath) || statSync(made.logPath).size < MAX_BYTES) continue;
-      await this.#rotate(made);
+      made.rotating = true;
+      await this.#rotate(made).finally(() => (made.rotating = false));
     }
   }
 
