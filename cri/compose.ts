@@ -52,6 +52,8 @@ export interface Daemon {
   reload(next: Config): Promise<string[]>;
   /** Ends the calls and the daemon's own parts; pods live on. */
   close(): Promise<void>;
+  /** Which part is being closed now. */
+  readonly closing: string;
 }
 
 /**
@@ -64,26 +66,33 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const begun = performance.now();
   const version = ownVersion();
   await using parts = new AsyncDisposableStack();
+  let closing = '';
+  const keep = <T extends { close(): Promise<void> | void }>(name: string, part: T): T =>
+    parts.adopt(part, (one) => {
+      closing = name;
+      return one.close();
+    });
   for (const directory of [config.root, config.state]) parts.use(lockDirectory(directory));
   progress('Opening the records');
-  const metrics = parts.adopt(new Metrics(version), (one) => one.close());
-  const records = parts.adopt(openRecords(config), (one) => one.close());
-  const exits = parts.adopt(await ExitWatcher.start(), (one) => one.close());
-  const rest = parts.adopt(new Rest(releaseMemory), (one) => one.close());
+  const metrics = keep('metrics', new Metrics(version));
+  const records = keep('records', openRecords(config));
+  const exits = keep('exits', await ExitWatcher.start());
+  const rest = keep('rest', new Rest(releaseMemory));
   const bootId = bootIdOf(environment);
   const notices = new Notices();
   const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
   progress('Opening the image store');
-  const images = parts.adopt(
+  const images = keep(
+    'images',
     await openImageRoom(config, { records, exits, stages, log, notices, bootId }),
-    (one) => one.close(),
   );
   progress('Opening the network');
-  const network = parts.adopt(await openNetworkRoom(options, records, exits), (one) => one.close());
+  const network = keep('network', await openNetworkRoom(options, records, exits));
   await network.start();
   const settings = podSettings(config);
   progress('Opening the pods');
-  const pods = parts.adopt(
+  const pods = keep(
+    'pods',
     await openPods({
       state: config.state,
       settings,
@@ -98,7 +107,6 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       progress,
       version,
     }),
-    (one) => one.close(),
   );
   let cleaning = true;
   void pods.cleaning.finally(() => (cleaning = false));
@@ -119,7 +127,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       checkAll({ records, images, state: config.state, live: true }, options),
   };
   const streaming = openStreaming(config, pods, log);
-  parts.adopt(streaming, (one) => one.close());
+  keep('streams', streaming);
   metrics.addStreaming(streaming.counts);
   const server = await Server.open({
     listen: config.cri.listen,
@@ -128,9 +136,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
   });
-  parts.adopt(server, (one) => one.close());
+  keep('calls', server);
   const listener = new MetricsListener((listen) => serveMetrics(metrics, listen), log);
-  parts.adopt(listener, (one) => one.close());
+  keep('metrics listener', listener);
   await listener.move(config.metrics.listen);
   log.info(
     {
@@ -157,6 +165,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       return (await listener.move(next.metrics.listen)) ? [] : ['metrics.listen'];
     },
     close: () => opened.disposeAsync(),
+    get closing() {
+      return closing;
+    },
   };
 }
 

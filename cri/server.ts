@@ -15,6 +15,9 @@ const MAX_RECEIVE_BYTES = 16 * 1024 * 1024;
 const MAX_SEND_BYTES = 64 * 1024 * 1024;
 /** A caller's own timer and ours do not fire in the same millisecond. */
 const DEADLINE_SLACK_MS = 20;
+const LAST_WORDS_MS = 500;
+/** Why calls are aborted when the daemon ends. */
+const DAEMON_STOPS = new DOMException('The daemon stops', 'AbortError');
 
 export interface ServerOptions {
   /** `unix:///run/berth/berth.sock` */
@@ -81,17 +84,19 @@ export class Server {
   }
 
   /**
-   * Takes no more calls, waits up to `graceMs` for the running ones, then aborts them and waits as long again.
-   * The socket file goes first, so that a successor can listen.
+   * Takes no more calls, waits up to `graceMs` for the running ones, then aborts them and waits as long again: each is
+   * answered, with UNAVAILABLE where it was cut short. The socket file goes first, so that a successor can listen.
    */
   async close(graceMs = 3000): Promise<void> {
     rmSync(this.#path, { force: true });
     this.#stopping.abort();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await atMost(graceMs, drained);
-    for (const abort of this.#aborts) abort.abort(new DOMException('The daemon stops', 'AbortError'));
-    this.#server.forceShutdown();
+    for (const abort of this.#aborts) abort.abort(DAEMON_STOPS);
     await atMost(graceMs, Promise.allSettled(this.#running));
+    // What was answered just now is on its way.
+    await atMost(LAST_WORDS_MS, drained);
+    this.#server.forceShutdown();
   }
 
   #serve(rpc: RpcDescription): void {
@@ -128,7 +133,7 @@ export class Server {
       ended({ code: grpc.status.OK, details: '' });
       done(null, bytes);
     } catch (error) {
-      const status = wireStatusOf(rpc.rpc, error);
+      const status = statusOf(rpc.rpc, error, abort.signal);
       ended(status, error);
       done(status);
     } finally {
@@ -154,7 +159,7 @@ export class Server {
       ended({ code: grpc.status.OK, details: '' });
       call.end();
     } catch (error) {
-      const status = wireStatusOf(rpc.rpc, error);
+      const status = statusOf(rpc.rpc, error, signal);
       ended(status, error);
       call.emit('error', status);
     } finally {
@@ -204,6 +209,14 @@ export class Server {
       else log.info(fields, details);
     };
   }
+}
+
+/** A call that the end of the daemon cut short is one to make again, however its work came to its end. */
+function statusOf(rpc: Rpc, error: unknown, signal: AbortSignal): WireStatus {
+  const status = wireStatusOf(rpc, error);
+  if (signal.reason !== DAEMON_STOPS) return status;
+  const details = `The daemon stops and has cut ${rpc} short; call it again: ${status.details}`;
+  return { code: grpc.status.UNAVAILABLE, details };
 }
 
 /** What an error is about, so that a log can be searched for it: a pod, a container or an image, and the stage. */

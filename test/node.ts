@@ -66,6 +66,8 @@ export class TestNode implements NodeMarks {
   /** `/berth-test-…`: parent of all cgroups of its pods. */
   readonly cgroupParent: string;
   readonly faults: OciFaults;
+  /** `bin/berth` of the daemon's next start: an upgrade takes another one. */
+  program = join(REPOSITORY, 'bin/berth');
   readonly #options: NodeOptions;
   #space: NodeSpace;
   #daemon: ChildProcess | undefined;
@@ -164,12 +166,7 @@ export class TestNode implements NodeMarks {
   /** Starts the daemon and waits until its socket answers. Rejects with its log when it ends before that. */
   async start(env: Record<string, string> = {}): Promise<void> {
     const log = openSync(join(this.directory, 'daemon.log'), 'a');
-    const [file, ...argv] = this.#space.tracked([
-      join(REPOSITORY, 'bin/berth'),
-      'serve',
-      '--config',
-      this.configFile,
-    ]);
+    const [file, ...argv] = this.#space.tracked([this.program, 'serve', '--config', this.configFile]);
     this.#daemon = spawn(file!, argv, {
       stdio: ['ignore', log, log],
       detached: true,

@@ -19,6 +19,8 @@ export interface ServeOptions {
 }
 
 const STDOUT = 1;
+/** Below the `TimeoutStopSec` of the unit. */
+const STOP_LIMIT_MS = 20_000;
 
 /**
  * `berth serve`: the daemon, in the foreground. SIGTERM and SIGINT end it with code 0 while pods live on; SIGHUP reads
@@ -74,6 +76,10 @@ function readConfig({ config: file, logFormat }: ServeOptions): LoadedConfig {
   return loaded;
 }
 
+/**
+ * Ends the daemon's own parts and then this process, `STOP_LIMIT_MS` after the signal at the latest: what hangs then is
+ * taken up by the next start, as after a crash.
+ */
 async function close(
   daemon: Daemon,
   signal: NodeJS.Signals,
@@ -82,13 +88,24 @@ async function close(
 ): Promise<void> {
   log.info({ signal }, 'The daemon stops; pods live on');
   supervisor.stopping('Stopping; pods live on');
+  const late = setTimeout(() => {
+    log.error({ part: daemon.closing }, 'The daemon ends although a part of it hangs');
+    log.flush();
+    process.exit(0);
+  }, STOP_LIMIT_MS);
+  let code = 0;
   try {
     await daemon.close();
-  } finally {
     log.info({}, 'The daemon has stopped');
-    log.flush();
-    supervisor.close();
+  } catch (error) {
+    code = 1;
+    log.error({ part: daemon.closing, error: messageOf(error) }, 'The daemon could not close a part of it');
   }
+  clearTimeout(late);
+  log.flush();
+  supervisor.close();
+  // A child that hangs would hold the process: its end is watched.
+  process.exit(code);
 }
 
 /** A mistake of ours in one call must not end all others; it is an error in the log all the same. */

@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { isErrno } from '../../native/errno.ts';
 import { O, openPath, OwnedFd } from '../../native/fd.ts';
 import { attachMount, FsContext, MOUNT_ATTR, setMountAttributes } from '../../native/mount-api.ts';
 import { makePrivate, pivotInto } from '../../native/mount.ts';
@@ -16,6 +17,7 @@ export interface PauseRoom {
 }
 
 const S_IFCHR = 0o020000;
+const WRITER_PATIENCE_MS = 5000;
 /** A directory that every node has; the room's root hangs over it for a moment, in a namespace of its own. */
 const SCAFFOLD = '/proc';
 
@@ -36,7 +38,7 @@ export function makePauseRoom(home: number): PauseRoom {
   writeFileSync(`${inside}/${PAUSE_NAME}`, pauseProgram(), { mode: 0o555 });
   const devNull = openNull(`${inside}/null`);
   undo.use(new OwnedFd(devNull));
-  setMountAttributes(tree.fd, MOUNT_ATTR.RDONLY | MOUNT_ATTR.NODEV);
+  makeReadOnly(tree.fd, MOUNT_ATTR.NODEV);
 
   unshare(CLONE.NEWNS);
   undo.defer(() => setns(home, CLONE.NEWNS));
@@ -48,6 +50,21 @@ export function makePauseRoom(home: number): PauseRoom {
   undo.move();
   setns(home, CLONE.NEWNS);
   return { namespace, devNull };
+}
+
+/**
+ * Makes a mount read-only, with these attributes more. What this process wrote through it is closed, but a child that
+ * another thread spawns at that moment has a copy of the descriptor until it executes its program (fork(2)): the kernel
+ * says EBUSY for so long.
+ */
+export function makeReadOnly(tree: number, attributes = 0): void {
+  const moment = new Int32Array(new SharedArrayBuffer(4));
+  for (const begun = performance.now(); ; Atomics.wait(moment, 0, 0, 1))
+    try {
+      return setMountAttributes(tree, MOUNT_ATTR.RDONLY | attributes);
+    } catch (error) {
+      if (!isErrno(error, 'EBUSY') || performance.now() - begun > WRITER_PATIENCE_MS) throw error;
+    }
 }
 
 function openNull(path: string): number {
