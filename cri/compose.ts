@@ -88,7 +88,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   progress('Opening the network');
   const network = keep('network', await openNetworkRoom(options, records, exits));
-  await network.start();
+  // Its programs write rules while the pods are read from their records; recovery waits for it where it has to.
+  const started = network.start();
+  started.catch(() => {}); // awaited below
   const settings = podSettings(config);
   progress('Opening the pods');
   const pods = keep(
@@ -110,6 +112,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   let cleaning = true;
   void pods.cleaning.finally(() => (cleaning = false));
+  await started;
   metrics.addCensus(() => pods.census());
   metrics.addPulls(() => images.pulls());
   const disk = new DiskGauge(config.root);
@@ -151,6 +154,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     'The daemon is ready',
   );
+  // Behind the open socket: whoever needs a handler waits for it.
+  void pods.handlersTried();
   metrics.watchLoop();
   const opened = parts.move();
   return {

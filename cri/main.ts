@@ -18,7 +18,8 @@ interface Options {
   compress?: string;
 }
 
-const program = new Command('berth')
+/** Every command with its options and its help: completions and the manual page are made from it. */
+export const program = new Command('berth')
   .description('A Kubernetes container runtime: CRI v1 daemon for a node')
   .version(ownVersion())
   .showHelpAfterError('(berth --help lists the commands)');
@@ -138,7 +139,7 @@ configured(program, 'check', 'hold the records against the kernel and look throu
 addNodeCommands(program);
 
 try {
-  await program.parseAsync();
+  if (import.meta.main) await program.parseAsync();
 } catch (error) {
   // A Fault was written for people; anything else is a mistake of ours, and its place helps to find it.
   const text = error instanceof Fault ? error.message : error instanceof Error ? error.stack : String(error);

@@ -111,6 +111,7 @@ class NodeNetwork implements LiveNetwork {
   #looks = 0;
   #looking: Promise<void> | undefined;
   #started = false;
+  #starting: Promise<void> | undefined;
   #choice: Choice = { by: 'none' };
   /** Why the built-in network is not ready; empty when it is. */
   #bridgeTrouble = 'It has not been started yet';
@@ -147,7 +148,12 @@ class NodeNetwork implements LiveNetwork {
   }
 
   /** Does not reject when the network cannot serve yet: `status` says why, and it is tried again. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     this.#started = true;
     if (this.#overlay === undefined) await this.#leaveOverlay();
     else await this.#overlay.start();
@@ -200,6 +206,7 @@ class NodeNetwork implements LiveNetwork {
   }
 
   async gc(live: Set<string>, progress?: (step: string) => void): Promise<void> {
+    await this.#starting;
     await this.#bridge.gc(live);
     await this.#cni.gc(live, this.#choice.by === 'cni' ? this.#choice.list : undefined, progress);
   }

@@ -15,13 +15,27 @@ export interface Handler {
 
 /** The handlers of this node. */
 export class Handlers {
-  /** Settles when all are tried and the default is chosen; `pick` answers from then on. Never rejects. */
-  tried: Promise<void> = Promise.resolve();
   readonly #byName: Map<string, Handler>;
   #defaultName = '';
+  #trial: (() => Promise<void>) | undefined;
+  #trying: Promise<void> | undefined;
 
-  constructor(handlers: Handler[]) {
+  /** `trial` tries those out that are not known yet, and chooses the default; it does not reject. */
+  constructor(handlers: Handler[], trial?: (handlers: Handlers) => Promise<void>) {
+    this.#trial = trial && (() => trial(this));
     this.#byName = new Map(handlers.map((handler) => [handler.status.name, handler]));
+  }
+
+  /** Settles when all are tried and the default is chosen; `pick` answers from then on. The first call begins it. */
+  tried(): Promise<void> {
+    this.#trying ??= this.#trial?.() ?? Promise.resolve();
+    return this.#trying;
+  }
+
+  /** Lets a trial that runs come to its end, and begins none. */
+  async close(): Promise<void> {
+    this.#trial = undefined;
+    await this.#trying;
   }
 
   /** Takes the configured default when it works or was named on purpose; else the first that works. */

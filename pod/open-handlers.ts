@@ -72,16 +72,22 @@ export function openHandlers(options: OpenHandlersOptions): Handlers {
     if (known === undefined) untried.push(handler);
     return handler;
   });
-  const handlers = new Handlers(all);
-  if (untried.length === 0) handlers.choose(settings, log);
-  else
-    handlers.tried = tryAll(untried, inprocess, options).then(() => {
-      for (const { runtime, status } of untried) memory.keep(runtime, status);
-      handlers.choose(settings, log);
-    });
   inprocess.ready.catch((error: unknown) =>
     log.error({ error: messageOf(error) }, 'Sandboxes cannot be made in process'),
   );
+  if (untried.length > 0)
+    return new Handlers(all, async (handlers) => {
+      await tryAll(untried, inprocess, options);
+      try {
+        for (const { runtime, status } of untried) memory.keep(runtime, status);
+      } catch (error) {
+        // On a full disk, say: the next start tries them again.
+        log.warn({ error: messageOf(error) }, 'What is known of the runtime handlers cannot be kept');
+      }
+      handlers.choose(settings, log);
+    });
+  const handlers = new Handlers(all);
+  handlers.choose(settings, log);
   return handlers;
 }
 

@@ -57,6 +57,8 @@ import { metricDescriptors, podMetrics } from './metrics/pod-metrics.ts';
 import { listSandboxStats, sandboxStats } from './stats/sandbox-stats.ts';
 
 const REAP_INTERVAL_MS = 1_000;
+/** Until the socket is open. */
+const FILTER_DELAY_MS = 200;
 
 export interface OpenPodsOptions {
   /** State directory, on a tmpfs on most nodes. */
@@ -147,9 +149,12 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
   const { ready, cleaning } = recover(parts, rebooted, options.progress);
   await ready;
   parts.apparmor.start();
-  setImmediate(prepareFilter);
-  const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS);
-  reaper.unref();
+  const filter = setTimeout(prepareFilter, FILTER_DELAY_MS).unref();
+  const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS).unref();
+  const end = async (): Promise<void> => {
+    clearTimeout(filter);
+    await close(parts, reaper);
+  };
   const reconfigure = ({
     seccompRoot,
     cdiDirectories,
@@ -158,7 +163,7 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
     adoptionMs,
   }: LivePodSettings): void =>
     void Object.assign(parts.settings, { seccompRoot, cdiDirectories, rlimits, createTimeoutMs, adoptionMs });
-  return { ...podsOf(parts, options), cleaning, reconfigure, close: () => close(parts, reaper) };
+  return { ...podsOf(parts, options), cleaning, reconfigure, close: end };
 }
 
 /** Compiling takes some 20 ms: here nobody waits for it yet. */
@@ -187,7 +192,7 @@ function noteBoot(records: RecordStore, bootId: string): boolean {
 }
 
 function podsOf(parts: Parts, options: OpenPodsOptions): Omit<Pods, 'close'> {
-  const tried = (signal?: AbortSignal): Promise<void> => waitOrAbort(parts.handlers.tried, signal);
+  const tried = (signal?: AbortSignal): Promise<void> => waitOrAbort(parts.handlers.tried(), signal);
   return {
     runSandbox: async (config, handler, signal) => {
       await tried(signal);
@@ -280,7 +285,7 @@ async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
   clearInterval(reaper);
   parts.logCuts.close();
   parts.debts.close();
-  await parts.handlers.tried;
+  await parts.handlers.close();
   const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));
   await Promise.all([...makers].map((maker) => maker.close()));
 }

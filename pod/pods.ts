@@ -201,7 +201,10 @@ export interface Pods extends Streams {
   events(signal: AbortSignal): AsyncIterable<PodEvent>;
 
   handlers(): HandlerStatus[];
-  /** Resolves when it is known of each handler whether it works: at once, but for the first start of a boot. */
+  /**
+   * Resolves when it is known of each handler whether it works: at once, but for the first start of a boot, where the
+   * first call has them tried out.
+   */
   handlersTried(signal?: AbortSignal): Promise<void>;
   cgroupDriver(): 'cgroupfs' | 'systemd';
   /** For `berth status` and metrics: counts by state, operations in flight with stage and age, open debts, quarantined records. */

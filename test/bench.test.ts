@@ -87,6 +87,25 @@ describe('the benchmark', () => {
     assert.match(renderResults(results), /^output, spdy +0\.30 +0\.20 +0\.667 +0\.50$/m);
   });
 
+  it('holds the start of the release against its bounds', () => {
+    const { date, machine, pods } = RESULTS;
+    const starts = {
+      'berth, release': { ms: { p50: 260, p90: 300, samples: 3 }, residentMiB: 50, anonymousMiB: 30 },
+      containerd: { ms: { p50: 100, p90: 120, samples: 3 }, residentMiB: 60, anonymousMiB: 20 },
+    };
+    assert.deepEqual(
+      verdicts({ date, machine, pods, starts }).map(({ what, ok }) => [what, ok]),
+      [
+        ['start to serving', false],
+        ['memory at rest', true],
+      ],
+    );
+    assert.match(
+      renderResults({ date, machine, pods, starts }),
+      /^containerd +100 \/ 120 +60\.0 \(20\.0\)$/m,
+    );
+  });
+
   it('reads its command line', () => {
     const options = readOptions(['--only', 'pull,memory', '--pods', '5', '--quick'], '/tmp');
     assert.deepEqual([...options!.parts], ['pull', 'memory']);

@@ -64,12 +64,12 @@ function ownership(path: string): 'none' | 'ours' | 'foreign' {
 }
 
 function program(type: string): string {
-  const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+  const executable = fileURLToPath(new URL('../../network/plugins/executable.ts', import.meta.url));
   const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   return `#!/bin/sh
 ${MARK}
 export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-/var/cache/berth/compile}" UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=1
 exec ${quote(process.execPath)} --disable-warning=ExperimentalWarning --v8-pool-size=0 \\
-  ${quote(join(root, 'network/plugins/executable.ts'))} ${type}
+  ${quote(executable)} ${type}
 `;
 }

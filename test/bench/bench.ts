@@ -23,6 +23,7 @@ import { note } from './progress.ts';
 import { measurePullBounds } from './pull-bounds.ts';
 import { measurePulls } from './pull.ts';
 import type { Results } from './results.ts';
+import { buildRelease, measureStarts } from './start.ts';
 import { measureStreaming } from './streaming.ts';
 import { renderResults, renderVerdicts } from './table.ts';
 import { verdicts } from './targets.ts';
@@ -99,6 +100,18 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
     await pullImage(node);
     results.streaming = await measureStreaming(node, options.streamRounds);
     await node.close();
+  }
+  if (parts.has('start')) {
+    const release = await buildRelease(join(ground.directory, 'release'));
+    const starters = [
+      {
+        name: 'berth, release',
+        start: () => fresh('start', (...where) => startBerth(...where, release)),
+      },
+      { name: 'berth, sources', start: () => fresh('start', startBerth) },
+      { name: 'containerd', start: () => fresh('start', startContainerd) },
+    ];
+    results.starts = await measureStarts(starters, options.startRounds);
   }
   return results;
 }

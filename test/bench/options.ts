@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LARGE, type LargeShape } from './images.ts';
 
-export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull', 'network', 'streaming'] as const;
+export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull', 'network', 'streaming', 'start'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -21,6 +21,7 @@ export interface BenchOptions {
   networkCrowd: number;
   foreignRules: number;
   streamRounds: number;
+  startRounds: number;
   json: string;
 }
 
@@ -61,6 +62,7 @@ export function readOptions(argv: string[], temporary: string): BenchOptions | u
     networkCrowd: quick ? 40 : 100,
     foreignRules: quick ? 5000 : 50_000,
     streamRounds: quick ? 3 : 9,
+    startRounds: quick ? 3 : 11,
     json: values.json ?? join(temporary, 'berth-bench.json'),
   };
 }

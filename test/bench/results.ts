@@ -4,6 +4,7 @@ import type { Crowd } from './memory.ts';
 import type { NetworkFigures } from './network.ts';
 import type { PullBounds } from './pull-bounds.ts';
 import type { Pulls } from './pull.ts';
+import type { Starts } from './start.ts';
 import type { StreamingFigures } from './streaming.ts';
 
 /** What one run found: the JSON that it writes. Parts that were not asked for are absent. */
@@ -22,4 +23,5 @@ export interface Results {
   network?: NetworkFigures;
   /** Seconds. */
   streaming?: StreamingFigures;
+  starts?: Starts;
 }

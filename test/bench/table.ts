@@ -13,6 +13,7 @@ export function renderResults(results: Results): string {
   if (results.pulls !== undefined) parts.push(pullTable(results.pulls));
   if (results.network !== undefined) parts.push(networkTable(results.network));
   if (results.streaming !== undefined) parts.push(streamingTable(results.streaming));
+  if (results.starts !== undefined) parts.push(startTable(results.starts));
   return parts.join('\n\n');
 }
 
@@ -49,6 +50,16 @@ function concurrencyTable({ lives, atOnce, seconds }: NonNullable<Results['concu
   const wall = Object.values(seconds);
   const row = [`${lives} lives, ${atOnce} at once`, ...wall.map(figure), ...ratios(wall)];
   return grid('wall time, s', heads(Object.keys(seconds)), [row]);
+}
+
+function startTable(starts: NonNullable<Results['starts']>): string {
+  const rows = Object.entries(starts).map(([name, { ms, residentMiB, anonymousMiB }]) => [
+    name,
+    `${figure(ms.p50)} / ${figure(ms.p90)}`,
+    `${figure(residentMiB)} (${figure(anonymousMiB)})`,
+  ]);
+  const head = ['start to serving, p50 / p90 ms', 'at rest, MiB resident (anonymous)'];
+  return grid('daemon without pods', head, rows);
 }
 
 function memoryTable(crowd: NonNullable<Results['crowd']>): string {

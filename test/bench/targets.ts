@@ -18,7 +18,15 @@ const RUNC = 'containerd runc';
 const CRUN = 'containerd crun';
 
 /** Holds what was measured against the targets; what was not measured has no verdict. */
-export function verdicts({ lifecycle, crowd, pulls, pullBounds, network, streaming }: Results): Verdict[] {
+export function verdicts({
+  lifecycle,
+  crowd,
+  pulls,
+  pullBounds,
+  network,
+  streaming,
+  starts,
+}: Results): Verdict[] {
   const all: Verdict[] = [];
   const ratio = (
     what: string,
@@ -63,6 +71,11 @@ export function verdicts({ lifecycle, crowd, pulls, pullBounds, network, streami
     absolute('longest stall while images are pulled', 'ms', pullBounds.stallMs, 50);
     absolute('memory that a pull of 2 GiB adds', 'MiB', pullBounds.growthMiB, 80);
     absolute('list of 1,000 images', 'ms', pullBounds.listMs, 10);
+  }
+  const release = starts?.['berth, release'];
+  if (release !== undefined) {
+    absolute('start to serving', 'ms', release.ms.p50, 250);
+    absolute('memory at rest', 'MiB', release.residentMiB, 70);
   }
   if (network !== undefined) {
     const exec = 'the reference plugins';

@@ -10,9 +10,14 @@ const BERTH = join(import.meta.dirname, '../../../bin/berth');
 
 /**
  * Starts Berth in namespaces of its own: the default configuration with its own directories, the built-in network,
- * images from the registry whose store is `store`.
+ * images from the registry whose store is `store`. `program` is `berth` of the sources, or of a release.
  */
-export async function startBerth(directory: string, cgroup: string, store: string): Promise<Node> {
+export async function startBerth(
+  directory: string,
+  cgroup: string,
+  store: string,
+  program = BERTH,
+): Promise<Node> {
   const enclosure = await Enclosure.open(directory, cgroup);
   try {
     const registry = serveStore(enclosure, store);
@@ -29,11 +34,13 @@ export async function startBerth(directory: string, cgroup: string, store: strin
       network: { conf_dir: join(directory, 'net.d'), pod_cidr: '10.212.0.0/16' },
     };
     writeFileSync(join(directory, 'berth.toml'), stringify(config));
-    const argv = [BERTH, 'serve', '--config', join(directory, 'berth.toml')];
+    const argv = [program, 'serve', '--config', join(directory, 'berth.toml')];
+    const spawnedAt = performance.now();
     const daemon = await enclosure.startListening('berth', argv, socket);
     return {
       socket,
       daemon: daemon.pid!,
+      spawnedAt,
       cgroup,
       logs,
       helpers: () => enclosure.residents([registry]),

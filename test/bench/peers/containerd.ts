@@ -39,10 +39,12 @@ export async function startContainerd(
     const socket = join(directory, 'containerd.sock');
     writeFileSync(join(directory, 'config.toml'), configOf(directory, socket, cni, network.binDir));
     const argv = ['containerd', '--config', join(directory, 'config.toml'), '--log-level', 'warn'];
+    const spawnedAt = performance.now();
     const daemon = await enclosure.startListening('containerd', argv, socket);
     return {
       socket,
       daemon: daemon.pid!,
+      spawnedAt,
       cgroup,
       logs,
       helpers: () => enclosure.residents([registry]),

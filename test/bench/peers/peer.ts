@@ -8,6 +8,8 @@ export interface Node {
   logs: string;
   /** The daemon's pid. */
   daemon: number;
+  /** When it was started, on the clock of `performance.now()`. */
+  spawnedAt: number;
   /** Pids of everything that runs in the node's mount namespace for the runtime: daemon, shims, monitors. */
   helpers(): number[];
   /** The daemon's metrics page. Absent when it has none. */

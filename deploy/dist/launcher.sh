@@ -1,0 +1,24 @@
+#!/bin/sh
+# Starts Berth with the Node that lies beside it, wherever both were unpacked.
+self=$0
+while [ -L "$self" ]; do
+  target=$(readlink "$self")
+  case $target in
+  /*) self=$target ;;
+  *) self=${self%/*}/$target ;;
+  esac
+done
+home=${self%/*}/../lib/berth
+if [ ! -x "$home/node" ]; then
+  echo "berth: $home/node is missing: unpack the release as a whole" >&2
+  exit 69
+fi
+[ -e /usr/lib/@TRIPLET@/libatomic.so.1 ] || [ -e /usr/lib64/libatomic.so.1 ] || [ -e /usr/lib/libatomic.so.1 ] ||
+  echo "berth: Node needs the library libatomic.so.1: apt-get install libatomic1" >&2
+# Compiled code, made with the release. Where it does not fit the processor, the first start adds what does.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$home/cache}" NODE_COMPILE_CACHE_PORTABLE=1
+# One thread of the pool waits for the ends of processes (native/exits.ts).
+export UV_THREADPOOL_SIZE="${UV_THREADPOOL_SIZE:-5}"
+export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
+exec "$home/node" --disable-warning=ExperimentalWarning --expose-gc --v8-pool-size=1 --max-semi-space-size=1 \
+  "$home/berth.js" "$@"

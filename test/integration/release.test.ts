@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { debianRoot, inRoot, SUITES, type Suite } from '../debian-root.ts';
+import { containerConfig, createContainer, eventually, podConfig, runSandbox } from '../pods.ts';
+import { useNode } from '../use-node.ts';
+
+const run = promisify(execFile);
+const REPOSITORY = join(import.meta.dirname, '../..');
+/** For what is built once: roots from a mirror, the release itself. Far more than it takes. */
+const BUILD_LIMIT_MS = 900_000;
+
+const SERVE = `cat >/tmp/berth.toml <<END
+root = "/var/lib/berth"
+state = "/run/berth"
+[runtime]
+cgroup_driver = "cgroupfs"
+cgroup_parent = "/berth-release-$$"
+[network]
+pod_cidr = "10.86.0.0/24"
+END
+`;
+
+describe('the release', () => {
+  let directory: string;
+  let archive: string;
+  let version: string;
+  const roots = new Map<Suite, string>();
+
+  before(async function () {
+    this.timeout(BUILD_LIMIT_MS);
+    directory = mkdtempSync(join(tmpdir(), 'berth-release-'));
+    ({ version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string });
+    archive = `berth-${version}-linux-x64.tar.gz`;
+    await Promise.all([
+      run(process.execPath, ['deploy/dist/dist.ts', '--arch', 'x64', '--out', directory], {
+        cwd: REPOSITORY,
+      }),
+      ...SUITES.map(async (suite) => roots.set(suite, await debianRoot(suite))),
+    ]);
+  });
+
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  const inside = (suite: Suite, script: string): Promise<string> =>
+    inRoot(roots.get(suite)!, directory, script);
+
+  it('is a tarball and a container image with their hashes', async () => {
+    const sums = await run('sha256sum', ['--check', 'SHA256SUMS'], { cwd: directory });
+    assert.equal(sums.stdout, `${archive}: OK\nberth-${version}-image-amd64.tar: OK\n`);
+    const { stdout } = await run('tar', ['-tzf', join(directory, archive)]);
+    const files = stdout.split('\n');
+    for (const file of [
+      'bin/berth',
+      'lib/berth/node',
+      'lib/berth/berth.js',
+      'lib/berth/native/koffi.node',
+      'lib/systemd/system/berth.service',
+      'share/berth/berth.toml',
+      'share/man/man8/berth.8',
+      'share/bash-completion/completions/berth',
+      'share/zsh/site-functions/_berth',
+      'share/fish/vendor_completions.d/berth.fish',
+      'share/doc/berth/README.md',
+      'share/doc/berth/LICENSE',
+      'share/doc/berth/THIRD-PARTY-LICENSES.txt',
+    ])
+      assert.ok(files.includes(`./${file}`), file);
+    assert.ok(
+      files.some((file) => /^\.\/lib\/berth\/cache\/v[^/]+\/[0-9a-f]+$/.test(file)),
+      'compiled code',
+    );
+    const readable = await run('tar', ['-tvzf', join(directory, archive)]);
+    assert.doesNotMatch(readable.stdout, /^-[rwx-]{6}-/m, 'every file is readable by everybody');
+  });
+
+  for (const suite of SUITES) {
+    it(`runs pods on a Debian ${suite} without npm, compiler and Node, below any prefix`, async () => {
+      const output = await inside(
+        suite,
+        `for tool in npm node gcc cc; do if command -v $tool; then exit 9; fi; done
+        mkdir '/opt/a prefix' && tar -C '/opt/a prefix' -xzf /release/${archive}
+        ln -s '/opt/a prefix/bin/berth' /usr/bin/berth-by-link
+        berth-by-link --version
+        berth-by-link demo 2>&1`,
+      );
+      assert.ok(output.startsWith(`${version}\n`), output);
+      assert.match(output, /answer +HTTP\/1\.1 200 OK/);
+      assert.match(output, /cgroups( +\d+){3} {2}as before$/m);
+      assert.match(output, /the node +gone as well/);
+    });
+
+    it(`serves on a Debian ${suite} from /usr/local: status, doctor, configuration, CNI plugins, man page`, async () => {
+      const output = await inside(
+        suite,
+        `tar -C /usr/local -xzf /release/${archive}
+        mount --bind -o ro /usr/local /usr/local
+        ${SERVE}
+        berth config check --config /usr/local/share/berth/berth.toml
+        berth serve --config /tmp/berth.toml >/tmp/log 2>&1 & daemon=$!
+        until berth status --config /tmp/berth.toml 2>/dev/null; do
+          kill -0 $daemon || { cat /tmp/log; exit 8; }
+          sleep 0.1
+        done
+        berth doctor --config /tmp/berth.toml
+        berth image list --config /tmp/berth.toml
+        berth cni install /opt/cni/bin
+        echo '{"cniVersion":"1.0.0"}' | CNI_COMMAND=VERSION /opt/cni/bin/bridge
+        kill $daemon && wait $daemon && echo ended with $?
+        test -s /usr/local/share/man/man8/berth.8
+        grep -c level /tmp/log`,
+      );
+      assert.match(output, /^Sound: \/usr\/local\/share\/berth\/berth.toml$/m);
+      assert.match(output, /^ok +handler crun \(crun version [\d.]+/m);
+      assert.match(output, /^ok +conmon/m);
+      assert.match(output, /"supportedVersions": ?\[/);
+      assert.match(output, /^ended with 0$/m);
+    });
+  }
+
+  it('says on a node that lacks something what to install', async () => {
+    const output = await inside(
+      'bookworm',
+      `tar -C /usr/local -xzf /release/${archive}
+      rm /usr/bin/crun /usr/sbin/runc /usr/bin/conmon
+      if berth doctor; then exit 7; fi
+      rm /usr/lib/x86_64-linux-gnu/libatomic.so.1*
+      if berth --version 2>&1; then exit 6; fi`,
+    );
+    assert.match(output, /^MISSING +conmon.*: apt-get install conmon$/m);
+    assert.match(output, /crun.*: apt-get install crun$/m);
+    assert.match(output, /^berth: Node needs the library libatomic\.so\.1: apt-get install libatomic1$/m);
+  });
+
+  it('starts from compiled code where nothing can be written', async () => {
+    const output = await inside(
+      'bookworm',
+      `mkdir /opt/other && tar -C /opt/other -xzf /release/${archive} && mount --bind -o ro /opt/other /opt/other
+      NODE_DEBUG_NATIVE=COMPILE_CACHE /opt/other/bin/berth --version 2>&1`,
+    );
+    assert.match(
+      output,
+      /reading cache from \/opt\/other\/lib\/berth\/cache\/\S+ for ESM \S+berth\.js.*success/,
+    );
+    assert.match(output, /^\d+\.\d+\.\d+$/m);
+  });
+
+  it('is a container image that skopeo reads, as an OCI layout and as a docker archive', async () => {
+    const name = `berth-${version}-image-amd64`;
+    for (const source of [`oci:${name}.oci:${version}`, `docker-archive:${name}.tar`]) {
+      const { stdout } = await run('skopeo', ['inspect', source], { cwd: directory });
+      const { Architecture, Layers, Labels } = JSON.parse(stdout) as {
+        Architecture: string;
+        Layers: string[];
+        Labels: Record<string, string>;
+      };
+      assert.equal(Architecture, 'amd64');
+      assert.equal(Layers.length, 2);
+      assert.equal(Labels['org.opencontainers.image.version'], version);
+    }
+  });
+
+  describe('in a container', () => {
+    const suite = useNode({ image: false });
+
+    it('runs: berth image load takes the image, its entry is the command line', async () => {
+      const { node } = suite;
+      const pod = podConfig(node, 'berth');
+      const file = readdirSync(directory).find((name) => name.endsWith('-image-amd64.tar'))!;
+      await node.berth('image', 'load', join(directory, file));
+      const image = { image: `docker.io/library/berth:${version}` };
+      const sandbox = await runSandbox(node, pod);
+      const config = containerConfig('berth', [], { image, args: ['--version'] });
+      const container = await createContainer(sandbox, node, config, pod);
+      await node.client.call('StartContainer', { containerId: container });
+      const log = join(pod.logDirectory!, config.logPath!);
+      await eventually('the container has ended', 30_000, async () => {
+        const { status } = await node.client.call('ContainerStatus', { containerId: container });
+        return status?.state === 2 ? status : undefined;
+      });
+      assert.match(readFileSync(log, 'utf8'), new RegExp(` stdout F ${version.replaceAll('.', '\\.')}\\n$`));
+      await suite.retake();
+    });
+  });
+});
