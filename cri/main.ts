@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { Fault } from '../ground/fault.ts';
 import { addNodeCommands } from './commands/node.ts';
+import type { AgentCommandOptions } from './commands/agent.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { ConfigMistake, EX_CONFIG } from './config/mistake.ts';
 import { ownVersion } from './version.ts';
@@ -123,6 +124,19 @@ cni
 configured(program, 'status', 'what the running daemon does, owes and cannot do')
   .option('--json', 'for machines')
   .action(async (options: Options) => (await import('./commands/status.ts')).status(options));
+
+configured(program, 'agent', "keep this node's labels, condition and events in its cluster")
+  .option('--socket <path>', "the daemon's (default: the one in the configuration)")
+  .option('--node-name <name>', "of this node's Node object (default: NODE_NAME, else the host name)")
+  .option(
+    '--kubeconfig <file>',
+    "the way to the API server (default: KUBECONFIG, else the pod's service account)",
+  )
+  .option('--health <path>', 'the unix socket on which the agent can be asked (default: agent.sock in state)')
+  .addOption(new Option('--once', 'one round, then end').conflicts(['leave', 'check']))
+  .addOption(new Option('--leave', 'take labels and condition away, then end').conflicts('check'))
+  .option('--check', 'ask the agent that runs, for probes: fails when it stands still')
+  .action(async (options: AgentCommandOptions) => (await import('./commands/agent.ts')).agent(options));
 
 configured(program, 'doctor', 'whether this node has what is needed, and what to install if not')
   .option('--json', 'for machines')

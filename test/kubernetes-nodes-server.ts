@@ -2,21 +2,22 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { readFileSync } from 'node:fs';
+import { json as bodyOf } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OwnedFd, openPath, O } from '../native/fd.ts';
 import { inNetns } from '../native/namespaces.ts';
+import { EventStore } from './kubernetes-events.ts';
+import { NodeStore, type FakeNode, type NodeObject } from './kubernetes-node-store.ts';
+import type { Json } from './kubernetes-patches.ts';
 
 /*
- * As much of a Kubernetes API server as it takes to list and watch Nodes: pages, resource versions, events and
- * bookmarks in chunks, versions that have expired, refusals, and all the ways in which a server can be away. Its
- * answers have the form of kube-apiserver's (Kubernetes API concepts, "Efficient detection of changes").
+ * As much of a Kubernetes API server as it takes to list, watch and patch Nodes and to write events: pages, resource
+ * versions, events and bookmarks in chunks, versions that have expired, patches of all kinds, rights, refusals, and all
+ * the ways in which a server can be slow or away. Its answers have the form of kube-apiserver's (Kubernetes API
+ * concepts, "Efficient detection of changes").
  */
 
-export interface FakeNode {
-  addresses: string[];
-  podCIDRs?: string[];
-  /** What a heartbeat changes. */
-  beat?: number;
-}
+export type { FakeNode } from './kubernetes-node-store.ts';
 
 interface Refusal {
   status: number;
@@ -24,32 +25,55 @@ interface Refusal {
   message: string;
 }
 
-type WatchEvent = { type: string; object: { metadata: { resourceVersion: string } } };
+interface WatchEvent {
+  type: string;
+  object: Json;
+}
+
+export interface TlsFiles {
+  ca: string;
+  cert: string;
+  key: string;
+  /** Takes clients without a certificate of that authority, too. */
+  anonymous?: boolean;
+}
+
+const STREAM = { 'Content-Type': 'application/json' };
 
 export class KubernetesNodesServer implements AsyncDisposable {
-  /** The requests as they came: `list`, `list continue`, `watch 12`. */
+  /** The requests as they came: `list`, `list continue`, `watch 12`, `patch nodes/status a`, `create events e`. */
   readonly requests: string[] = [];
   /** The headers of the last one. */
   headers: IncomingMessage['headers'] = {};
   /** What the next requests are refused with, one after the other. */
   readonly refusals: Refusal[] = [];
+  /** What the caller may do, as `patch nodes/status`; undefined: everything. */
+  rights: Set<string> | undefined;
+  /** The tokens that are valid; undefined: all are. */
+  tokens: Set<string> | undefined;
+  /** How long each answer takes to begin. */
+  latencyMs = 0;
+  /** Requests that are taken and never answered. */
+  hanging = 0;
+  /** Requests whose connection breaks after their work was done. */
+  losing = 0;
   /** How the server tells that a version has expired: in the stream, as kube-apiserver does, or by its status. */
   expiryBy: 'event' | 'status' = 'event';
   /** Ends each watch as soon as it begins. */
   endsAtOnce = false;
-  readonly #tls: { ca: string; cert: string; key: string } | undefined;
+  readonly nodes = new NodeStore((type, object) => this.#send({ type, object }));
+  readonly events = new EventStore();
+  readonly #tls: TlsFiles | undefined;
   #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
-  readonly #watches = new Set<ServerResponse>();
-  readonly #nodes = new Map<string, { node: FakeNode; version: number }>();
+  readonly #watches = new Map<ServerResponse, string | undefined>();
   #history: WatchEvent[] = [];
-  #version = 1;
   /** Versions up to this one are forgotten. */
   #forgotten = 0;
   #port = 0;
 
-  /** With `tls` clients have to bring a certificate of that authority. */
-  constructor(tls?: { ca: string; cert: string; key: string }) {
+  /** With `tls` clients have to bring a certificate of that authority, unless it says otherwise. */
+  constructor(tls?: TlsFiles) {
     this.#tls = tls;
   }
 
@@ -63,8 +87,9 @@ export class KubernetesNodesServer implements AsyncDisposable {
 
   /** Listens, on the port of last time; in a network namespace on all of its addresses, else on loopback. */
   async start(netns?: string): Promise<void> {
-    const answer = (request: IncomingMessage, response: ServerResponse): void =>
-      this.#answer(request, response);
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#answer(request, response).catch((error: unknown) => response.destroy(error as Error));
+    };
     const server =
       this.#tls === undefined
         ? createServer(answer)
@@ -74,7 +99,7 @@ export class KubernetesNodesServer implements AsyncDisposable {
               cert: readFileSync(this.#tls.cert),
               key: readFileSync(this.#tls.key),
               requestCert: true,
-              rejectUnauthorized: true,
+              rejectUnauthorized: this.#tls.anonymous !== true,
             },
             answer,
           );
@@ -114,19 +139,22 @@ export class KubernetesNodesServer implements AsyncDisposable {
 
   /** Ends all watches as a server does whose time for them is over. */
   endWatches(): void {
-    for (const watch of this.#watches) watch.end();
+    for (const watch of this.#watches.keys()) watch.end();
   }
 
   put(name: string, node: FakeNode): void {
-    const type = this.#nodes.has(name) ? 'MODIFIED' : 'ADDED';
-    this.#nodes.set(name, { node, version: ++this.#version });
-    this.#send({ type, object: nodeObject(name, node, this.#version) });
+    this.nodes.put(name, node);
   }
 
   delete(name: string): void {
-    const { node } = this.#nodes.get(name)!;
-    this.#nodes.delete(name);
-    this.#send({ type: 'DELETED', object: nodeObject(name, node, ++this.#version) });
+    this.nodes.delete(name);
+  }
+
+  /** A node as it is now. Throws when there is none. */
+  node(name: string): NodeObject {
+    const object = this.nodes.get(name);
+    if (object === undefined) throw new Error(`There is no node ${name}`);
+    return object;
   }
 
   /** Tells watchers the version, without an event, and in two pieces. */
@@ -134,10 +162,10 @@ export class KubernetesNodesServer implements AsyncDisposable {
     const object = {
       kind: 'Node',
       apiVersion: 'v1',
-      metadata: { name: '', resourceVersion: String(this.#version), creationTimestamp: null },
+      metadata: { name: '', resourceVersion: String(this.nodes.version), creationTimestamp: null },
     };
     const text = `${JSON.stringify({ type: 'BOOKMARK', object })}\n`;
-    for (const watch of this.#watches) {
+    for (const watch of this.#watches.keys()) {
       watch.write(text.slice(0, 20));
       watch.write(text.slice(20));
     }
@@ -145,18 +173,18 @@ export class KubernetesNodesServer implements AsyncDisposable {
 
   /** Sends watchers these bytes. */
   raw(text: string): void {
-    for (const watch of this.#watches) watch.write(text);
+    for (const watch of this.#watches.keys()) watch.write(text);
   }
 
   /** Something that is no Node changes: the version of the whole server grows. */
   pass(): void {
-    this.#version++;
+    this.nodes.version++;
   }
 
   /** Forgets what was: watches from versions before now have expired. */
   expire(): void {
     this.#history = [];
-    this.#forgotten = ++this.#version;
+    this.#forgotten = ++this.nodes.version;
   }
 
   refuse(status: number, message: string, headers: Record<string, string> = {}): void {
@@ -164,15 +192,17 @@ export class KubernetesNodesServer implements AsyncDisposable {
   }
 
   /** A kubeconfig that leads here. */
-  kubeconfig(host: string, client?: { cert: string; key: string }): string {
+  kubeconfig(host: string, client?: { cert: string; key: string } | { tokenFile: string }): string {
     const cluster =
       this.#tls === undefined
-        ? { server: `http://${host}:${this.#port}`, 'insecure-skip-tls-verify': true }
-        : { server: `https://${host}:${this.#port}`, 'certificate-authority': this.#tls.ca };
+        ? { server: this.#address('http', host), 'insecure-skip-tls-verify': true }
+        : { server: this.#address('https', host), 'certificate-authority': this.#tls.ca };
     const user =
       client === undefined
         ? { token: 'secret-token' }
-        : { 'client-certificate': client.cert, 'client-key': client.key };
+        : 'tokenFile' in client
+          ? client
+          : { 'client-certificate': client.cert, 'client-key': client.key };
     return JSON.stringify({
       apiVersion: 'v1',
       kind: 'Config',
@@ -187,95 +217,153 @@ export class KubernetesNodesServer implements AsyncDisposable {
     await this.stop();
   }
 
+  #address(scheme: string, host: string): string {
+    return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+  }
+
   #send(event: WatchEvent): void {
     this.#history.push(event);
-    for (const watch of this.#watches) watch.write(`${JSON.stringify(event)}\n`);
+    for (const [watch, name] of this.#watches)
+      if (isFor(event, name)) watch.write(`${JSON.stringify(event)}\n`);
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams: query } = new URL(request.url!, 'http://x');
     this.headers = request.headers;
-    const watch = ['1', 'true'].includes(query.get('watch') ?? '');
-    const verb = watch ? `watch ${query.get('resourceVersion')}` : 'list';
-    this.requests.push(query.has('continue') ? `${verb} continue` : verb);
-    const refusal = this.refusals.shift();
+    const asked = described(request.method!, pathname, query);
+    const body = request.method === 'GET' ? undefined : ((await bodyOf(request)) as Json);
+    const subject = asked.resource === 'events' && request.method === 'POST' ? nameOf(body) : asked.name;
+    const [verb, resource] = [asked.verb, asked.resource];
+    this.requests.push(
+      resource === 'nodes' && verb !== 'patch' ? asked.log : `${verb} ${resource} ${subject}`,
+    );
+    if (this.hanging > 0) {
+      this.hanging--;
+      return;
+    }
+    if (this.latencyMs > 0) await sleep(this.latencyMs);
+    const refusal = this.refusals.shift() ?? this.#denial(request, asked);
     if (refusal !== undefined) return this.#status(response, refusal);
-    if (pathname !== '/api/v1/nodes')
-      return this.#status(response, { status: 404, message: 'not found', headers: {} });
-    if (watch) this.#watch(query, response);
-    else this.#list(query, response);
+    if (verb === 'watch') return this.#watch(query, response);
+    const [status, answer] = this.#work(asked, query, request.headers['content-type'] ?? '', body);
+    if (this.losing > 0) {
+      this.losing--;
+      return void response.destroy();
+    }
+    if ('message' in answer && status >= 400)
+      return this.#status(response, { status, message: String(answer['message']), headers: {} });
+    response.writeHead(status, STREAM).end(JSON.stringify(answer));
   }
 
-  #list(query: URLSearchParams, response: ServerResponse): void {
-    const [from, version] = query.get('continue')?.split('@').map(Number) ?? [0, this.#version];
-    if (version! < this.#forgotten) {
-      const message = 'The provided continue parameter is too old';
-      return this.#status(response, { status: 410, message, headers: {} });
+  #denial(request: IncomingMessage, { verb, resource, name }: Asked): Refusal | undefined {
+    const token = /^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (this.tokens !== undefined && (token === undefined || !this.tokens.has(token)))
+      return { status: 401, message: 'Unauthorized', headers: {} };
+    if (resource === '') return { status: 404, message: 'not found', headers: {} };
+    if (this.rights === undefined || this.rights.has(`${verb} ${resource}`)) return undefined;
+    const what = `cannot ${verb} resource "${resource}" in API group "" at the cluster scope`;
+    return { status: 403, message: `${resource} "${name}" is forbidden: User "agent" ${what}`, headers: {} };
+  }
+
+  #work(asked: Asked, query: URLSearchParams, contentType: string, body: Json | undefined): [number, Json] {
+    const { verb, resource, name, namespace } = asked;
+    if (verb === 'list') return this.#list(query);
+    if (resource === 'events') {
+      const done =
+        verb === 'create' ? this.events.create(namespace, body!) : this.events.patch(namespace, name, body);
+      return [typeof done['status'] === 'number' ? done['status'] : 201, done as Json];
     }
+    if (verb !== 'patch') {
+      const object = this.nodes.get(name);
+      return object === undefined ? [404, { message: `nodes "${name}" not found` }] : [200, object];
+    }
+    return this.nodes.patch(name, body!, {
+      type: contentType,
+      subresource: resource === 'nodes/status' ? 'status' : '',
+      manager: query.get('fieldManager') ?? this.headers['user-agent'] ?? '',
+      force: query.get('force') === 'true',
+      mayCreate: this.rights === undefined || this.rights.has('create nodes'),
+    });
+  }
+
+  #list(query: URLSearchParams): [number, Json] {
+    const [from, version] = query.get('continue')?.split('@').map(Number) ?? [0, this.nodes.version];
+    if (version! < this.#forgotten) return [410, { message: 'The provided continue parameter is too old' }];
     const limit = Number(query.get('limit') ?? Infinity);
-    const all = [...this.#nodes];
-    const page = all.slice(from, from! + limit);
+    const name = selected(query);
+    const all = this.nodes.all().filter((node) => name === undefined || node.metadata.name === name);
     const next = from! + limit < all.length ? { continue: `${from! + limit}@${version}` } : {};
-    response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.end(
-      JSON.stringify({
+    return [
+      200,
+      {
         kind: 'NodeList',
         apiVersion: 'v1',
         metadata: { resourceVersion: String(version), ...next },
-        items: page.map(([name, { node, version: own }]) => nodeObject(name, node, own)),
-      }),
-    );
+        items: all.slice(from, from! + limit),
+      },
+    ];
   }
 
   #watch(query: URLSearchParams, response: ServerResponse): void {
     const from = Number(query.get('resourceVersion'));
+    const name = selected(query);
     const expired = { status: 410, message: `too old resource version: ${from}`, headers: {} };
     if (from < this.#forgotten && this.expiryBy === 'status') return this.#status(response, expired);
-    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.writeHead(200, STREAM);
     response.flushHeaders();
     if (from < this.#forgotten)
       return void response.end(`${JSON.stringify({ type: 'ERROR', object: statusObject(expired) })}\n`);
     if (this.endsAtOnce) return void response.end();
     for (const event of this.#history)
-      if (Number(event.object.metadata.resourceVersion) > from) response.write(`${JSON.stringify(event)}\n`);
-    this.#watches.add(response);
+      if (versionOf(event) > from && isFor(event, name)) response.write(`${JSON.stringify(event)}\n`);
+    this.#watches.set(response, name);
     response.on('close', () => this.#watches.delete(response));
   }
 
   #status(response: ServerResponse, refusal: Refusal): void {
-    response.writeHead(refusal.status, { 'Content-Type': 'application/json', ...refusal.headers });
+    response.writeHead(refusal.status, { ...STREAM, ...refusal.headers });
     response.end(JSON.stringify(statusObject(refusal)));
   }
 }
 
-function statusObject({ status, message }: Refusal): WatchEvent['object'] & object {
-  return {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    code: status,
-  } as unknown as WatchEvent['object'];
+/** What a request is about, in the words of authorization. */
+interface Asked {
+  verb: string;
+  /** `nodes`, `nodes/status`, `events`; empty: nothing that is here. */
+  resource: string;
+  name: string;
+  namespace: string;
+  log: string;
 }
 
-function nodeObject(
-  name: string,
-  { addresses, podCIDRs, beat = 0 }: FakeNode,
-  version: number,
-): WatchEvent['object'] {
-  const object = {
-    kind: 'Node',
-    apiVersion: 'v1',
-    metadata: { name, uid: `uid-${name}`, resourceVersion: String(version) },
-    spec: podCIDRs === undefined ? {} : { podCIDR: podCIDRs[0], podCIDRs },
-    status: {
-      addresses: [
-        ...addresses.map((address) => ({ type: 'InternalIP', address })),
-        { type: 'Hostname', address: name },
-      ],
-      conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: beat }],
-    },
-  };
-  return object;
+function described(method: string, path: string, query: URLSearchParams): Asked {
+  const nodes = /^\/api\/v1\/nodes(?:\/([^/]+)(\/status)?)?$/.exec(path);
+  const events = /^\/apis\/events\.k8s\.io\/v1\/namespaces\/([^/]+)\/events(?:\/([^/]+))?$/.exec(path);
+  const name = decodeURIComponent(nodes?.[1] ?? events?.[2] ?? '');
+  const watch = ['1', 'true'].includes(query.get('watch') ?? '');
+  const reading = watch ? 'watch' : name === '' ? 'list' : 'get';
+  const verb = { GET: reading, POST: 'create', PATCH: 'patch' }[method] ?? method.toLowerCase();
+  const resource = nodes === null ? (events === null ? '' : 'events') : `nodes${nodes[2] ?? ''}`;
+  const log = `${verb}${watch ? ` ${query.get('resourceVersion')}` : ''}${query.has('continue') ? ' continue' : ''}`;
+  return { verb, resource, name, namespace: events?.[1] ?? '', log };
+}
+
+function selected(query: URLSearchParams): string | undefined {
+  return /^metadata\.name=(.+)$/.exec(query.get('fieldSelector') ?? '')?.[1];
+}
+
+function nameOf(object: Json | undefined): string {
+  return String((object?.['metadata'] as Json | undefined)?.['name']);
+}
+
+function versionOf({ object }: WatchEvent): number {
+  return Number((object['metadata'] as Json)['resourceVersion']);
+}
+
+function isFor({ object }: WatchEvent, name: string | undefined): boolean {
+  return name === undefined || nameOf(object) === name;
+}
+
+function statusObject({ status, message }: Refusal): Json {
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: status };
 }
