@@ -7,7 +7,6 @@ import type { Log } from '../ground/log.ts';
 import { Notices } from '../ground/notices.ts';
 import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
-import { releaseFreeMemory, releaseProgramPages } from '../native/memory.ts';
 import { type LiveNetworkConfig, openNetwork } from '../network/open-network.ts';
 import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
 import { checkAll } from './check.ts';
@@ -25,6 +24,7 @@ import { serveMetrics } from './metrics-server.ts';
 import { MetricsListener } from './metrics-listener.ts';
 import { Metrics } from './metrics.ts';
 import { bootIdOf, imagesConfig, openImageRoom, openRecords } from './open-store.ts';
+import { releaseMemory } from './compose-memory.ts';
 import { Rest } from './rest.ts';
 import { Server } from './server.ts';
 import { StreamingServer } from './streaming/server.ts';
@@ -235,12 +235,4 @@ function openStreaming(config: Config, streams: Streams, log: Log): StreamingSer
   // A free port can be taken when the first client comes; one that was named is taken now.
   if (!listen.endsWith(':0')) server.listen().catch((error) => log.error({ listen }, messageOf(error)));
   return server;
-}
-
-/** Garbage first (`--expose-gc`, in bin/berth): else the heap keeps the size of its busiest moment. */
-function releaseMemory(): void {
-  void Promise.resolve(globalThis.gc?.({ execution: 'async', type: 'major' })).then(() => {
-    releaseFreeMemory();
-    releaseProgramPages();
-  });
 }

@@ -130,7 +130,14 @@ export function apply(
   const dropped = [...(own?.fields ?? [])].filter(
     (path) => !wanted.has(path) && !others.some(({ fields }) => fields.has(path)),
   );
-  for (const path of dropped) object = without(object, path);
+  // A member goes with its last field; by its key it is found until then.
+  const isKey = (path: string): boolean => path.endsWith(']/type');
+  for (const path of dropped.filter((one) => !isKey(one))) object = without(object, path);
+  for (const path of dropped.filter(isKey)) {
+    const member = path.slice(0, -'type'.length);
+    if ([...leavesOf(object).keys()].every((leaf) => leaf === path || !leaf.startsWith(member)))
+      object = without(object, path);
+  }
   const mine: Ownership = { ...by, operation: 'Apply', fields: new Set(wanted.keys()) };
   return { object: withoutEmpty(object), owners: [...others, mine].filter(({ fields }) => fields.size > 0) };
 }

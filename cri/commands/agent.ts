@@ -7,7 +7,10 @@ import { apiServer, type Api } from '../../kubernetes/api.ts';
 import { kubeconfigLogin } from '../../kubernetes/kubeconfig.ts';
 import { isInCluster, serviceAccountLogin } from '../../kubernetes/login.ts';
 import { loadConfig } from '../config/load.ts';
-import { openLog, type DaemonLog } from '../log.ts';
+import type { DaemonLog } from '../daemon-log.ts';
+import { openLog } from '../log.ts';
+import { releaseMemory } from '../compose-memory.ts';
+import { Rest } from '../rest.ts';
 import { socketPath } from '../socket.ts';
 
 /** Of the command line. */
@@ -23,6 +26,7 @@ export interface AgentCommandOptions {
 }
 
 const CHECK_PATIENCE_MS = 5_000;
+const REST_AFTER_MS = 15_000;
 
 /**
  * `berth agent`: keeps the labels, the condition and the events of this node's Node object, until SIGTERM or SIGINT.
@@ -38,7 +42,7 @@ export async function agent(options: AgentCommandOptions): Promise<void> {
   process.on('SIGPIPE', () => {});
   // As the kubelet makes it.
   const node = (options.nodeName ?? process.env['NODE_NAME'] ?? hostname()).trim().toLowerCase();
-  const log = openLog(config.log);
+  const log = await openLog(config.log);
   const parts: AgentOptions = {
     api: apiOf(options.kubeconfig),
     socket: options.socket ?? socketPath(config.cri.listen),
@@ -64,12 +68,19 @@ function apiOf(kubeconfig: string | undefined): Api {
 
 async function run(parts: AgentOptions, health: string, log: DaemonLog, signal: AbortSignal): Promise<void> {
   const one = new Agent(parts);
+  using _rest = resting();
   await using _health = await serveHealth(health, () => one.status());
   log.info({ node: parts.node, socket: parts.socket, health }, 'The agent has started');
   process.on('unhandledRejection', (error) => log.error({}, `Unhandled: ${messageOf(error)}`));
   await one.run(signal);
   log.info({}, 'The agent stops; the Node stays as it is');
   log.flush();
+}
+
+/** What the start has mapped is given back when it is over; what then runs allocates little. */
+function resting(): Disposable {
+  const rest = new Rest(releaseMemory, REST_AFTER_MS);
+  return { [Symbol.dispose]: () => rest.close() };
 }
 
 async function once(parts: AgentOptions, signal: AbortSignal): Promise<void> {
