@@ -23,10 +23,9 @@ export async function askDaemon(
   using client = new Client(socket);
   const options = { deadlineMs: patienceMs, signal };
   try {
-    const [{ json }, { status }] = await Promise.all([
-      client.call('Census', {}, options),
-      client.call('Status', {}, options),
-    ]);
+    // Status waits until all handlers were tried: what the census says of them is right from then on.
+    const { status } = await client.call('Status', {}, options);
+    const { json } = await client.call('Census', {}, options);
     return { facts: { census: JSON.parse(json) as DaemonCensus, conditions: status?.conditions ?? [] } };
   } catch (error) {
     return { trouble: `No daemon answers on ${socket}: ${shortly(error)}` };
