@@ -15,14 +15,21 @@ export function makePodCgroup(path: string): void {
   }
 }
 
+/** On v2 a cgroup has only the controllers that its parent hands down. */
+function handDown(directory: string): void {
+  const controllers = readFileSync(join(directory, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  const wanted = controllers.map((name) => `+${name}`).join(' ');
+  writeFileSync(join(directory, 'cgroup.subtree_control'), wanted);
+}
+
 function makeOne(path: string): void {
   if (existsSync(path)) return;
   mkdirSync(path);
+  if (existsSync(join(path, 'cgroup.controllers'))) return handDown(dirname(path));
   // A v1 cpuset without processors or memory nodes takes no process.
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     const file = join(path, name);
-    if (existsSync(file) && !existsSync(join(path, 'cgroup.controllers')))
-      writeFileSync(file, readFileSync(join(dirname(path), name)));
+    if (existsSync(file)) writeFileSync(file, readFileSync(join(dirname(path), name)));
   }
 }
 

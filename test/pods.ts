@@ -15,6 +15,9 @@ export type ContainerConfig = NonNullable<RequestInput<'CreateContainer'>['confi
 export type ContainerStatus = NonNullable<ResponseOf<'ContainerStatus'>['status']>;
 export type SandboxStatus = NonNullable<ResponseOf<'PodSandboxStatus'>['status']>;
 
+/** What these ways need of a node: a test's own one, or the machine itself under its service. */
+export type PodNode = Pick<TestNode, 'client' | 'logs' | 'cgroupParent'>;
+
 /** `State.RUNNING` … of the CRI's `ContainerState`. */
 export const ContainerState = { CREATED: 0, RUNNING: 1, EXITED: 2, UNKNOWN: 3 } as const;
 export const SandboxState = { READY: 0, NOTREADY: 1 } as const;
@@ -23,7 +26,7 @@ export const SandboxState = { READY: 0, NOTREADY: 1 } as const;
 export const BUSYBOX = `${ImageLibrary.address}/busybox:1`;
 
 /** A sandbox's configuration as the kubelet sends it for pod `name`; its log directory and cgroup are made. */
-export function podConfig(node: TestNode, name: string, changes: PodConfig = {}): PodConfig {
+export function podConfig(node: PodNode, name: string, changes: PodConfig = {}): PodConfig {
   const uid = randomUUID();
   const logDirectory = join(node.logs, `default_${name}_${uid}`);
   mkdirSync(logDirectory, { recursive: true });
@@ -33,8 +36,8 @@ export function podConfig(node: TestNode, name: string, changes: PodConfig = {})
     'io.kubernetes.pod.uid': uid,
   };
   const cgroupParent = `${node.cgroupParent}/kubepods/besteffort/pod${uid}`;
-  makePodCgroup(cgroupParent);
   const { linux, ...rest } = changes;
+  if (linux?.cgroupParent === undefined) makePodCgroup(cgroupParent);
   return {
     metadata: { name, uid, namespace: 'default', attempt: 0 },
     hostname: name,
@@ -81,14 +84,14 @@ export function containerConfig(
 }
 
 /** RunPodSandbox; resolves with the sandbox's id. */
-export async function runSandbox(node: TestNode, config: PodConfig, runtimeHandler = ''): Promise<string> {
+export async function runSandbox(node: PodNode, config: PodConfig, runtimeHandler = ''): Promise<string> {
   return (await node.client.call('RunPodSandbox', { config, runtimeHandler })).podSandboxId;
 }
 
 /** CreateContainer, after making the log's directory as the kubelet does; resolves with the container's id. */
 export async function createContainer(
   podSandboxId: string,
-  node: TestNode,
+  node: PodNode,
   config: ContainerConfig,
   sandboxConfig: PodConfig,
 ): Promise<string> {
@@ -106,7 +109,7 @@ export interface RunningPod {
 
 /** Sandbox, container and start in one: a pod `name` of one container that runs `command`. */
 export async function runPod(
-  node: TestNode,
+  node: PodNode,
   name: string,
   command: string[],
   changes: { pod?: PodConfig; container?: ContainerConfig; handler?: string } = {},
@@ -121,7 +124,7 @@ export async function runPod(
 
 /** One more container in a pod, started; resolves with its id. */
 export async function addContainer(
-  node: TestNode,
+  node: PodNode,
   { sandbox, pod }: RunningPod,
   name: string,
   command: string[],
@@ -133,26 +136,26 @@ export async function addContainer(
 }
 
 /** StopPodSandbox and RemovePodSandbox, which take the containers along. */
-export async function removePod(node: TestNode, podSandboxId: string): Promise<void> {
+export async function removePod(node: PodNode, podSandboxId: string): Promise<void> {
   await node.client.call('StopPodSandbox', { podSandboxId });
   await node.client.call('RemovePodSandbox', { podSandboxId });
 }
 
 /** Stops and removes every pod of the node. */
-export async function removeAllPods(node: TestNode): Promise<void> {
+export async function removeAllPods(node: PodNode): Promise<void> {
   const { items } = await node.client.call('ListPodSandbox', {});
   for (const { id } of items) await removePod(node, id);
 }
 
 /** ContainerStatus without its envelope. */
-export async function statusOf(node: TestNode, containerId: string): Promise<ContainerStatus> {
+export async function statusOf(node: PodNode, containerId: string): Promise<ContainerStatus> {
   const { status } = await node.client.call('ContainerStatus', { containerId });
   if (status === null) throw new Error(`ContainerStatus of ${containerId} holds no status`);
   return status;
 }
 
 /** PodSandboxStatus without its envelope. */
-export async function sandboxStatusOf(node: TestNode, podSandboxId: string): Promise<SandboxStatus> {
+export async function sandboxStatusOf(node: PodNode, podSandboxId: string): Promise<SandboxStatus> {
   const { status } = await node.client.call('PodSandboxStatus', { podSandboxId });
   if (status === null) throw new Error(`PodSandboxStatus of ${podSandboxId} holds no status`);
   return status;
@@ -160,7 +163,7 @@ export async function sandboxStatusOf(node: TestNode, podSandboxId: string): Pro
 
 /** Asks until the container has exited; rejects when that takes longer than `limitMs`. */
 export async function waitForExit(
-  node: TestNode,
+  node: PodNode,
   containerId: string,
   limitMs = 20_000,
 ): Promise<ContainerStatus> {
@@ -186,7 +189,7 @@ export async function eventually<T>(
 }
 
 /** ExecSync of a shell line; rejects when its exit code is not 0. Resolves with its standard output. */
-export async function shell(node: TestNode, containerId: string, line: string): Promise<string> {
+export async function shell(node: PodNode, containerId: string, line: string): Promise<string> {
   const answer = await node.client.call('ExecSync', { containerId, cmd: ['sh', '-c', line], timeout: 20 });
   const output = Buffer.from(answer.stdout).toString();
   if (answer.exitCode !== 0)

@@ -48,11 +48,14 @@ try {
   };
   if (values.shell !== undefined) await command(['sh', '-c', values.shell]);
   for (const file of files) await command([...mocha, file], testEnvironment);
-  if (values.lines)
+  if (values.lines) {
+    const running: Promise<void>[] = [];
     for await (const line of createInterface({ input: process.stdin })) {
       await machine.bringSources();
-      await command(['sh', '-c', line], testEnvironment).catch((error: Error) => say(error.message));
+      running.push(command(['sh', '-c', line], testEnvironment).catch((error: Error) => say(error.message)));
     }
+    await Promise.all(running);
+  }
 } finally {
   if (values.console) console.log(machine.console);
   await machine.destroy();
