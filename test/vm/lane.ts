@@ -59,6 +59,7 @@ async function testInside(machine: Machine, file: string): Promise<void> {
 }
 
 async function lane(machine: Machine): Promise<void> {
+  await machine.compile(filesInside());
   steps.say('booting');
   if (!(await steps.step('boots', () => machine.boot()))) return;
   await machine.bringSources();

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownDirectory } from '../strays.ts';
 import { Channel, type Outcome, type RunOptions } from './channel.ts';
 import type { Images } from './images.ts';
+import { adoptCompileCache, cacheTags, warmCompileCache } from './compile-cache.ts';
 import { initialRamDisk } from './initial-ram-disk.ts';
 import { program, words } from './programs.ts';
 
@@ -24,6 +25,9 @@ const BOOT_LIMIT_MS = 240_000;
 const OFF_LIMIT_MS = 90_000;
 /** Where the sources lie in the machine. */
 export const INSIDE = '/opt/berth';
+/** Compiled code on its way, and where Node looks for it in the machine. */
+const CODE = 'compiled';
+const CODE_INSIDE = '/var/cache/berth-vm/compile';
 
 const KERNEL_ARGUMENTS = [
   'console=ttyS0',
@@ -54,6 +58,7 @@ export class Machine {
   readonly #images: Images;
   #qemu: ChildProcess | undefined;
   #channel: Channel | undefined;
+  #code: { tags: Record<string, string>; made: Promise<void> } | undefined;
 
   private constructor(directory: string, images: Images) {
     this.directory = directory;
@@ -92,7 +97,9 @@ export class Machine {
     rmSync(this.#file('channel.sock'), { force: true });
     this.#channel = await Channel.listen(this.#file('channel.sock'));
     const log = openSync(this.#file('qemu.log'), 'a');
-    const qemu = spawn('qemu-system-x86_64', this.#arguments(), { stdio: ['ignore', log, log] });
+    // It ends with this process, whatever ends that.
+    const argv = [...words('--pdeathsig KILL qemu-system-x86_64'), ...this.#arguments()];
+    const qemu = spawn('setpriv', argv, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#qemu = qemu;
     const channel = this.#channel;
@@ -158,17 +165,26 @@ export class Machine {
     return this.#present.writeFile(path, content, mode);
   }
 
-  /** Brings this repository's sources into the machine as they are now. */
+  /** Brings this repository's sources into the machine as they are now; the first time with compiled code of them. */
   async bringSources(): Promise<void> {
-    await this.#packSources();
-    await this.sh(`blockdev --flushbufs /dev/vdc && tar -C ${INSIDE} -xf /dev/vdc`);
+    const code = this.#code;
+    this.#code = undefined;
+    await code?.made;
+    await this.#packSources(code === undefined ? [] : ['-C', this.directory, CODE]);
+    const adopt = code === undefined ? 'true' : adoptCompileCache(`${INSIDE}/${CODE}`, CODE_INSIDE, code.tags);
+    await this.sh(`blockdev --flushbufs /dev/vdc && tar -C ${INSIDE} -xf /dev/vdc && { ${adopt}; }`);
   }
 
-  async #packSources(): Promise<void> {
+  /** Begins to compile for the machine, while it boots: the daemon, and these test files with what they import. */
+  async compile(files: string[]): Promise<void> {
+    this.#code = { tags: await cacheTags(), made: warmCompileCache(this.#file(CODE), INSIDE, files) };
+  }
+
+  async #packSources(more: string[] = []): Promise<void> {
     const without = ['node_modules', '.git', 'coverage', 'dist'].map((name) => `--exclude=./${name}`);
     const owner = ['--owner=0', '--group=0', '--record-size=1048576'];
     await program(
-      ['tar', '-C', REPOSITORY, ...without, ...owner, '-cf', this.#file('sources.tar'), '.'],
+      ['tar', '-C', REPOSITORY, ...without, ...owner, '-cf', this.#file('sources.tar'), '.', ...more],
       60_000,
     );
     // The disk keeps its size while the machine lives.
