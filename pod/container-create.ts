@@ -5,6 +5,7 @@ import { inStages, type Progress } from '../ground/progress.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { warmCgroupLock } from './cgroup/lock-warmth.ts';
 import { containerCgroup } from './cgroup/paths.ts';
+import { placeOfContainer } from './cgroup/scope.ts';
 import type { ContainerConfig, SandboxConfig } from './config.ts';
 import { Container, containerName, type ContainerRecord } from './container.ts';
 import { watchContainer } from './container-exit.ts';
@@ -212,6 +213,7 @@ async function buildContainer(
       // The container has them in its own namespace.
       releaseMappedVolumes(parts.paths.mappedVolumes(id));
     }
+    record.cgroupPath = placeOfContainer(record.cgroupPath, record.monitored.init.pid);
     requireTarget(parts, sandbox, config);
     const userns = podUserns(sandbox.record.config);
     if (userns !== undefined) ownOutput(record.monitored.init.pid, userns, record.user);

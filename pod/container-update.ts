@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
 import { nodeHierarchy } from './cgroup/hierarchy.ts';
+import { isScope } from './cgroup/scope.ts';
 import { limitWrites, type CgroupWrite, type Limits } from './cgroup/limits.ts';
 import { restore, valuesBefore, writeAll } from './cgroup/write.ts';
 import type { LinuxResources } from './config.ts';
@@ -22,8 +23,8 @@ import type { OciSpec } from './spec/oci-spec.ts';
  *
  * The cgroup's files are written by the daemon itself: in an order in which the kernel allows each step, with what was
  * there at hand to undo it, and without a child (15 to 60 ms). The OCI runtime does it where more than files is
- * concerned: with the systemd driver, since systemd would write its own values again at its next reload, and for
- * handlers whose containers are not just processes in cgroups.
+ * concerned: where the cgroup is a systemd scope, since systemd would write its own values again at its next reload,
+ * and for handlers whose containers are not just processes in cgroups.
  *
  * Throws `precondition` for a container that has ended and for a limit that cannot be met just now, `invalid` for one
  * that cannot be met at all.
@@ -125,7 +126,7 @@ async function apply(
 /** Whether the OCI runtime has to make the change: see `updateContainer`. */
 function updatesByRuntime(parts: Parts, container: Container): boolean {
   const handler = parts.handlers.pick(container.record.handler);
-  return parts.settings.cgroupDriver === 'systemd' || handler.exec === 'oci';
+  return isScope(container.record.cgroupPath) || handler.exec === 'oci';
 }
 
 async function byRuntime(
@@ -138,7 +139,7 @@ async function byRuntime(
   if (Object.keys(limits).length === 0) return;
   const { runtime } = parts.handlers.pick(container.record.handler);
   try {
-    const { theirs, ours } = shared(limits, parts.settings.cgroupDriver);
+    const { theirs, ours } = shared(limits, isScope(container.record.cgroupPath));
     if (Object.keys(theirs).length > 0) await runtime.update(container.id, theirs, signal);
     const { cgroupPath } = container.record;
     if (ours !== undefined) await writeAll(limitWrites(cgroupPath, ours, nodeHierarchy()), [], signal);
@@ -149,9 +150,9 @@ async function byRuntime(
 }
 
 /** crun cannot take a quota away (1.8.1 writes -1 as an unsigned number): the daemon does, where no systemd stands in between. */
-function shared(limits: Limits, driver: 'cgroupfs' | 'systemd'): { theirs: Limits; ours?: Limits } {
+function shared(limits: Limits, systemds: boolean): { theirs: Limits; ours?: Limits } {
   const { cpu, ...rest } = limits;
-  if (cpu?.quota !== -1 || driver === 'systemd') return { theirs: limits };
+  if (cpu?.quota !== -1 || systemds) return { theirs: limits };
   const { quota, ...more } = cpu;
   const theirs = Object.keys(more).length > 0 ? { ...rest, cpu: more } : rest;
   return { theirs, ours: { cpu: { quota } } };

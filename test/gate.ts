@@ -21,6 +21,7 @@ const BIN = join(ROOT, 'node_modules/.bin');
 const UNIT = [
   '{ground,native,cri,pod,image,network,cni,kubernetes,deploy}/**/*.test.ts',
   'test/*.test.ts',
+  'test/vm/*.test.ts',
   'test/rules/*.test.ts',
   'test/kubelet/*.test.ts',
 ];

@@ -1,6 +1,6 @@
-import { dirname } from 'node:path';
 import { readNumber, readTable } from './files.ts';
 import { controllerDirectory, nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
+import { podOfContainer } from './scope.ts';
 
 /**
  * How often the kernel killed a process of this cgroup for want of memory, whoever's limit was met; undefined when the
@@ -35,7 +35,7 @@ export function oomPlace(path: string, hierarchy: CgroupHierarchy = nodeHierarch
       return limit !== undefined && highest + PORTION_BYTES >= limit;
     });
   };
-  const [container, pod] = [met(path), met(dirname(path))];
+  const [container, pod] = [met(path), met(podOfContainer(path))];
   if (container) return pod && hierarchy.version === 1 ? undefined : 'container';
   return pod ? 'pod' : 'node';
 }

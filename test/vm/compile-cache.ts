@@ -10,7 +10,7 @@ import { program } from './programs.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 const LIMIT_MS = 180_000;
-const ROOMS = ['ground', 'native', 'cri', 'pod', 'image', 'network', 'cni', 'deploy'];
+const ROOMS = ['ground', 'native', 'cri', 'pod', 'image', 'network', 'cni', 'kubernetes', 'deploy'];
 
 /** The flags with which `bin/berth` starts the daemon: they decide whether compiled code fits. */
 export const DAEMON_FLAGS = '--expose-gc --v8-pool-size=1 --max-semi-space-size=1';

@@ -171,7 +171,8 @@ export class Machine {
     this.#code = undefined;
     await code?.made;
     await this.#packSources(code === undefined ? [] : ['-C', this.directory, CODE]);
-    const adopt = code === undefined ? 'true' : adoptCompileCache(`${INSIDE}/${CODE}`, CODE_INSIDE, code.tags);
+    const adopt =
+      code === undefined ? 'true' : adoptCompileCache(`${INSIDE}/${CODE}`, CODE_INSIDE, code.tags);
     await this.sh(`blockdev --flushbufs /dev/vdc && tar -C ${INSIDE} -xf /dev/vdc && { ${adopt}; }`);
   }
 

@@ -81,9 +81,10 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
             unified: { 'memory.high': String(60 * MIB), 'pids.max': '77', 'memory.oom.group': '1' },
           },
         });
-        const expected = driver === 'systemd' ? `berth-${container}.scope` : container;
-        assert.equal(cgroup.split('/').at(-1), expected);
-        assert.ok(cgroup.includes(pod.linux!.cgroupParent!.split('/').at(-1)!), cgroup);
+        const own = driver === 'systemd' ? `berth-${container}.scope` : container;
+        const below = driver === 'systemd' && handler === 'crun' ? ['container'] : [];
+        const parent = pod.linux!.cgroupParent!.split('/').at(-1);
+        assert.deepEqual(cgroup.split('/').slice(-2 - below.length), [parent, own, ...below]);
         const now = (): Record<string, string> =>
           Object.fromEntries(
             ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'memory.high', 'pids.max'].map(
@@ -130,6 +131,7 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
         assert.deepEqual(now(), changed);
         await node.client.call('StopPodSandbox', { podSandboxId: sandbox });
         assert.ok(!existsSync(cgroup));
+        assert.equal(await sh(`systemctl list-units --all --no-legend 'berth-${container}*'`), '');
       });
 
       it(`says OOMKilled for a container of ${handler} and who it was`, async () => {
@@ -299,7 +301,7 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
         await node.client.call('RemovePodSandbox', { podSandboxId: sandbox });
       }
       for (const { cgroup } of pods) {
-        const above = join(cgroup, '..');
+        const above = cgroup.replace(/\/berth-[^/]+\.scope.*$|\/[0-9a-f]{64}$/, '');
         const left = existsSync(above) ? readdirSync(above, { withFileTypes: true }) : [];
         assert.deepEqual(
           left.filter((one) => one.isDirectory()).map(({ name }) => name),
