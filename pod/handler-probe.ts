@@ -230,8 +230,6 @@ function probeSpec(cgroupsPath: string, asked: OciMount[], userns?: UserNamespac
       ],
       ...(userns === undefined ? {} : ociIdMappings(userns)),
       cgroupsPath,
-      // On cgroup v2 runc denies every device to a container whose configuration names none.
-      resources: { devices: [{ allow: true, access: 'rwm' }] },
     } as unknown as OciSpec['linux'],
   };
 }

@@ -1,6 +1,6 @@
-import { dirname } from 'node:path';
 import { nodeHierarchy, type CgroupHierarchy } from './hierarchy.ts';
 import { oomKills } from './oom.ts';
+import { podOfContainer } from './scope.ts';
 
 /** The containers below one cgroup. */
 interface Account {
@@ -27,7 +27,7 @@ export class OomLedger {
 
   /** A container lives, from now on or since an earlier run of the daemon. `path` is its cgroup. */
   enter(id: string, path: string): void {
-    const above = dirname(path);
+    const above = podOfContainer(path);
     const own = this.#kills(path) ?? 0;
     let account = this.#accounts.get(above);
     if (account === undefined) {
@@ -43,7 +43,7 @@ export class OomLedger {
    * what its vanished cgroup does not tell any more. When several have vanished at once each gets one kill first.
    */
   leave(id: string, path: string, killed: boolean): number {
-    const above = dirname(path);
+    const above = podOfContainer(path);
     const account = this.#accounts.get(above);
     const own = this.#kills(path);
     if (account?.living.delete(id) !== true) return own ?? 0;
