@@ -48,7 +48,7 @@ async function served(machine: Machine): Promise<void> {
 }
 
 /** What has to hold after every boot, whatever happened before it. */
-async function soundAfterBoot(machine: Machine): Promise<Look> {
+async function soundAfterBoot(machine: Machine, newPods = 1): Promise<Look> {
   await served(machine);
   const found = await look(machine);
   assert.deepEqual([found.ready, found.running], [0, 0], 'what lived is over');
@@ -58,7 +58,7 @@ async function soundAfterBoot(machine: Machine): Promise<Look> {
   assert.deepEqual(found.check.store.findings, [], 'nothing that was committed is damaged');
   assert.equal(found.quarantined, '', 'no layer had to be set aside');
   assert.ok(found.images.includes(BUSYBOX), 'the image is there');
-  const said = await machine.sh(scenario('go-on', PODS), { limitMs: LIMIT_MS });
+  const said = await machine.sh(scenario('go-on', newPods), { limitMs: LIMIT_MS });
   assert.match(said, /works/);
   return found;
 }
@@ -112,7 +112,7 @@ export async function powerScenarios(machine: Machine, steps: Steps): Promise<vo
       output.split('\n').filter((line) => line.startsWith('runs ')).length;
     await cutDuring(machine, 'start-pods', PODS, (output) => count(output) >= ENOUGH);
     await machine.boot();
-    await soundAfterBoot(machine);
+    await soundAfterBoot(machine, PODS);
   });
   await steps.step('power: lost while an image is pulled, which can be pulled again', async () => {
     const watch = machine.sh(

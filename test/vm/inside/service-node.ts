@@ -74,6 +74,11 @@ export class ServiceNode {
   async haveImage(): Promise<void> {
     const { image } = await this.client.call('ImageStatus', { image: { image: BUSYBOX } });
     if (image !== null) return;
+    // A machine may have a registry of its own.
+    if ((await fetch(`http://${ImageLibrary.address}/v2/`).catch(() => undefined))?.ok === true) {
+      await this.client.call('PullImage', { image: { image: BUSYBOX } });
+      return;
+    }
     const library = await ImageLibrary.open();
     try {
       await library.push('busybox:1', busyboxImage());
