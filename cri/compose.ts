@@ -20,11 +20,14 @@ import { DiskGauge } from './disk-space.ts';
 import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
 import { statusLine } from './status-line.ts';
-import { serveMetrics } from './metrics-server.ts';
+import { type MetricsServer, serveMetrics } from './metrics-server.ts';
 import { MetricsListener } from './metrics-listener.ts';
 import { Metrics } from './metrics.ts';
 import { bootIdOf, imagesConfig, openImageRoom, openRecords } from './open-store.ts';
 import { releaseMemory } from './compose-memory.ts';
+import { pageIsServed } from './page/access.ts';
+import { knowNames, lazyPage } from './page/lazy-page.ts';
+import { RecentWork } from './page/recent-work.ts';
 import { Rest } from './rest.ts';
 import { Server } from './server.ts';
 import { StreamingServer } from './streaming/server.ts';
@@ -80,7 +83,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const rest = keep('rest', new Rest(releaseMemory));
   const bootId = bootIdOf(environment);
   const notices = new Notices();
-  const stages = stageSink(metrics, rest, environment['BERTH_CRASH_AT']);
+  const recent = new RecentWork();
+  const stages = stageSink(metrics, rest, recent, environment['BERTH_CRASH_AT']);
   progress('Opening the image store');
   const images = keep(
     'images',
@@ -117,6 +121,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   metrics.addPulls(() => images.pulls());
   const disk = new DiskGauge(config.root);
   const configuration = { files, readAt: new Date().toISOString(), needRestart: [], trouble: '' };
+  knowNames(recent, { pods, images });
   const daemon = {
     version,
     configuration: () => configuration,
@@ -132,15 +137,19 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const streaming = openStreaming(config, pods, log);
   keep('streams', streaming);
   metrics.addStreaming(streaming.counts);
+  const rooms = { pods, images, network, streaming, daemon };
   const server = await Server.open({
     listen: config.cri.listen,
-    rooms: { pods, images, network, streaming, daemon },
+    rooms,
     handlers: HANDLERS,
     log,
     observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
   });
   keep('calls', server);
-  const listener = new MetricsListener((listen) => serveMetrics(metrics, listen), log);
+  const page = lazyPage(rooms, recent);
+  const openMetrics = (listen: string): Promise<MetricsServer> =>
+    serveMetrics(metrics, listen, pageIsServed(config.metrics.page, listen) ? page : undefined);
+  const listener = new MetricsListener(openMetrics, log);
   keep('metrics listener', listener);
   await listener.move(config.metrics.listen);
   log.info(
@@ -177,13 +186,22 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 /** The stages as metrics and census see them, and a crash at one of them where a test asks for it. */
-function stageSink(metrics: Metrics, rest: Rest, crashAt: string | undefined): OpenPodsOptions['stages'] {
+function stageSink(
+  metrics: Metrics,
+  rest: Rest,
+  recent: RecentWork,
+  crashAt: string | undefined,
+): OpenPodsOptions['stages'] {
   const watch = new StageWatch(metrics);
   const sink = crashAt === undefined || crashAt === '' ? watch : crashingAt(crashAt, watch);
   return {
-    enter: (operation, id, stage) => sink.enter(operation, id, stage),
+    enter: (operation, id, stage) => {
+      recent.enter(operation, id, stage);
+      sink.enter(operation, id, stage);
+    },
     leave: (operation, id, outcome) => {
       sink.leave(operation, id, outcome);
+      recent.leave(operation, id, outcome);
       rest.postpone();
     },
     inFlight: () => watch.inFlight(),

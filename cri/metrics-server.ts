@@ -1,5 +1,5 @@
-import type { Server } from 'node:http';
-import { Fault } from '../ground/fault.ts';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Fault, messageOf } from '../ground/fault.ts';
 import type { Metrics } from './metrics.ts';
 
 // An import statement takes every export of node:http, also WebSocket, and with it all of undici: 40 ms and 16 MB.
@@ -11,19 +11,34 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
+/** Answers requests for anything but `/metrics`. */
+export type OtherPaths = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const nothingElse: OtherPaths = async (_request, response) => {
+  response.writeHead(404).end('Only GET /metrics is here\n');
+};
+
 /** Listens on `host:port` (`[::1]:9464` too). Rejects with Fault `unavailable` when that cannot be had. */
-export async function serveMetrics(metrics: Metrics, listen: string): Promise<MetricsServer> {
+export async function serveMetrics(
+  metrics: Metrics,
+  listen: string,
+  others: OtherPaths = nothingElse,
+): Promise<MetricsServer> {
   const colon = listen.lastIndexOf(':');
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
   const server = createServer((request, response) => {
+    const failed = (error: unknown): void => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end(`${messageOf(error)}\n`);
+    };
     if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
-      response.writeHead(404).end('Only GET /metrics is here\n');
+      others(request, response).catch(failed);
       return;
     }
-    metrics.page().then(
-      ({ contentType, text }) => response.writeHead(200, { 'content-type': contentType }).end(text),
-      (error: unknown) => response.writeHead(500).end(`${String(error)}\n`),
-    );
+    metrics
+      .page()
+      .then(({ contentType, text }) => response.writeHead(200, { 'content-type': contentType }).end(text))
+      .catch(failed);
   });
   server.requestTimeout = 10_000;
   await listening(server, Number(listen.slice(colon + 1)), host, listen);

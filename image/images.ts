@@ -123,6 +123,15 @@ export interface ImageDetails {
   layers: { chainId: string; diffId: string; bytes: number; inodes: number; directory: string }[];
 }
 
+/** An unpacked layer: what it takes, and of which content it is. Layers of one content are on disk once. */
+export interface LayerSummary {
+  chainId: string;
+  /** Equal for layers that share their files. */
+  content: string;
+  /** On disk. */
+  bytes: number;
+}
+
 /** A container's root file system: layers below, one writable directory on top. */
 export interface Snapshotter {
   /**
@@ -183,6 +192,8 @@ export interface Images {
   /** The image that a name, a digest reference, an id or an unambiguous short id means. */
   find(reference: string): ImageRecord | undefined;
   list(): ImageRecord[];
+  /** All layers that are unpacked, also those that no image needs any more. From memory. */
+  layers(): LayerSummary[];
   /** Removes the image with all of its names. Throws Fault('precondition') for a pinned one. Layers that containers still use stay until those are gone. */
   remove(reference: string): Promise<void>;
   /** While held, the image's layers are not collected. The container's id is the holder. */

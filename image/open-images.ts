@@ -15,6 +15,7 @@ import type {
   ImageDetails,
   ImageRecord,
   Images,
+  LayerSummary,
   SaveOptions,
   Snapshotter,
   StoreFinding,
@@ -306,6 +307,13 @@ class Store implements LiveImages {
 
   list(): ImageRecord[] {
     return this.#catalog.list();
+  }
+
+  layers(): LayerSummary[] {
+    return this.#layers.list().map((chainId) => {
+      const { directory, bytes } = this.#layers.get(chainId)!;
+      return { chainId, content: directory, bytes };
+    });
   }
 
   async remove(reference: string): Promise<void> {

@@ -50,6 +50,14 @@ export class AddressLeases {
     return new Set(this.entries().flatMap(([, lease]) => lease.ranges));
   }
 
+  /** How many addresses of each range are held or being released. */
+  countByRange(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { ranges } of this.#leases.values())
+      for (const range of ranges) counts.set(range, (counts.get(range) ?? 0) + 1);
+    return counts;
+  }
+
   /**
    * Takes one address from each range, the next one after the last taken, so that an address rests as long as
    * possible after its release. Throws Fault `exhausted` when a range has none left, `exists` when `id` holds a lease.

@@ -23,8 +23,8 @@ import {
   linksOn,
   makePodLink,
 } from './pod-link.ts';
-import type { AttachRequest, Attachment } from './pod-network.ts';
-import type { PodRange } from './pod-range.ts';
+import type { AttachRequest, Attachment, NetworkShape } from './pod-network.ts';
+import { type PodRange, rangeSize } from './pod-range.ts';
 import type { PodPorts } from './rule-text.ts';
 import type { RuleWriter } from './rule-writer.ts';
 
@@ -66,6 +66,8 @@ export class BridgeNetwork {
   /** Ranges of before whose gateway addresses the bridge still has. */
   #former: PodRange[] = [];
   #mtu: number | 'uplink' | undefined;
+  /** What the bridge was found with. */
+  #bridgeMtu = 0;
   #prepared: Promise<BridgeLink> | undefined;
   #guard: NodeJS.Timeout | undefined;
 
@@ -84,6 +86,17 @@ export class BridgeNetwork {
   /** Whether the sandbox has anything here. */
   has(id: string): boolean {
     return this.#leases.get(id) !== undefined || this.#claims.get(id) !== undefined;
+  }
+
+  /** For people, from memory. */
+  shape(): Pick<NetworkShape, 'name' | 'mtu' | 'ranges'> {
+    const inUse = this.#leases.countByRange();
+    const ranges = this.#ranges.map((range) => ({
+      cidr: range.cidr,
+      size: String(rangeSize(range)),
+      inUse: inUse.get(range.cidr) ?? 0,
+    }));
+    return { name: this.#name, mtu: this.#bridgeMtu, ranges };
   }
 
   /** The ranges that new pods get addresses from. */
@@ -208,6 +221,7 @@ export class BridgeNetwork {
         orphans.map(([, { link }]) => link),
       );
     }
+    this.#bridgeMtu = bridge.mtu;
     await this.#dropFormer(bridge.index);
     if (await this.#rules.ensure()) this.#log.info({ bridge: this.#name }, 'Wrote the rules for pods');
     await this.#clearOthers();

@@ -12,7 +12,7 @@ import { HostPortOwners } from './host-port-owners.ts';
 import { CniNetwork } from './cni-network.ts';
 import { type Firewall, type FirewallSetting, openFirewall } from './firewall.ts';
 import { NetworkReadiness } from './network-readiness.ts';
-import type { AttachRequest, Attachment, NetworkStatus, PodNetwork } from './pod-network.ts';
+import type { AttachRequest, Attachment, NetworkShape, NetworkStatus, PodNetwork } from './pod-network.ts';
 import { ownPlugins } from './plugins/own-plugins.ts';
 import { parsePodRanges } from './pod-range.ts';
 import { NodesThread } from './vxlan/nodes-thread.ts';
@@ -224,6 +224,26 @@ class NodeNetwork implements LiveNetwork {
       ...(podCidr === '' ? {} : { range: { podCidr, by: this.#rangeBy() } }),
       ...(overlay === undefined ? {} : { overlay }),
     };
+  }
+
+  shape(): NetworkShape {
+    const choice = this.#choice;
+    const none = { name: '', plugins: [], mtu: 0, ranges: [], firewall: this.#firewall.kind };
+    switch (choice.by) {
+      case 'cni':
+        return {
+          ...none,
+          by: 'cni',
+          name: choice.list.name,
+          plugins: choice.list.plugins.map(({ type }) => type),
+        };
+      case 'bridge':
+        return { ...none, by: 'bridge', ...this.#bridge.shape() };
+      case 'none':
+        return { ...none, by: 'none' };
+      default:
+        return choice satisfies never;
+    }
   }
 
   async setPodCidr(cidr: string): Promise<void> {

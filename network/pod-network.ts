@@ -63,6 +63,21 @@ export interface OverlayStatus {
   refused: { name: string; why: string }[];
 }
 
+/** What makes the network of new pods, for people. */
+export interface NetworkShape {
+  by: 'bridge' | 'cni' | 'none';
+  /** The bridge's link or the CNI list's name; empty while there is none. */
+  name: string;
+  /** Types of the list's plugins; empty for the built-in network. */
+  plugins: string[];
+  /** Of the bridge; 0 while it is not known, and with CNI plugins. */
+  mtu: number;
+  /** Where the built-in network's addresses come from, and how many pods hold or give back. Ranges can be huge: texts. */
+  ranges: { cidr: string; size: string; inUse: number }[];
+  /** Who writes the packet filter. */
+  firewall: string;
+}
+
 export interface PodNetwork {
   /** Prepares what all pods share (bridge, masquerade rule). Called at start and again by attach when it was lost. */
   start(signal?: AbortSignal): Promise<void>;
@@ -84,6 +99,8 @@ export interface PodNetwork {
   gc(live: Set<string>, progress?: (step: string) => void): Promise<void>;
   /** From memory. */
   status(): NetworkStatus;
+  /** From memory. */
+  shape(): NetworkShape;
   /** The range that the kubelet gives (UpdateRuntimeConfig); an empty text changes nothing. */
   setPodCidr(cidr: string): Promise<void>;
   close(): Promise<void>;

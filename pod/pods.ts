@@ -22,6 +22,8 @@ export interface SandboxView {
   createdAtNs: bigint;
   /** Primary first; empty on the node's network. */
   addresses: string[];
+  /** The node's end of its link; empty when there is none, or nobody says. */
+  hostLink: string;
   /** For people: pid of pause, pins, attachment, debts. */
   info(): Record<string, unknown>;
 }

@@ -1,3 +1,4 @@
+import { hostLinkOf } from '../network/host-link.ts';
 import type { Parts } from './parts.ts';
 import type { SandboxFilter, SandboxView } from './pods.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -12,6 +13,9 @@ export function sandboxView(parts: Parts, sandbox: Sandbox): SandboxView {
     state: record.phase === 'ready' ? 'ready' : 'notready',
     createdAtNs: record.createdAtNs,
     addresses: record.attachment?.addresses ?? [],
+    get hostLink() {
+      return record.attachment === undefined ? '' : hostLinkOf(record.attachment);
+    },
     info: () => ({
       pid: record.made?.pid ?? 0,
       networkNamespace: parts.paths.netnsPin(record.id),

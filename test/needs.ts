@@ -19,6 +19,7 @@ const PROGRAMS: Record<string, string> = {
   zstd: 'zstd',
   skopeo: 'skopeo',
   criu: 'criu',
+  chromium: 'chromium',
   'mkfs.ext4': 'e2fsprogs',
   openssl: 'openssl',
   nsenter: 'util-linux',

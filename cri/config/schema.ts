@@ -62,6 +62,11 @@ const SCHEMA = {
       wrong: sound.tcpAddressOrEmpty,
       live: true,
     }),
+    page: word(
+      ['loopback', 'on', 'off'],
+      'loopback',
+      'whether http://…/ there shows the node to people; loopback: only while listen is an address of the loopback',
+    ),
   },
   runtime: {
     default_handler: text(

@@ -69,6 +69,9 @@ export async function stage(prefix: string, options: StageOptions): Promise<Bund
   if (pinned.bufferutil !== undefined) copy(pinned.bufferutil, `${HOME}/${NATIVE.bufferutil}`);
   put(`${HOME}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
   copy(join(root, 'deploy/systemd/berth.service'), 'lib/systemd/system/berth.service');
+  // The page's files are read from beside the bundle: cri/page/web-files.ts.
+  for (const name of readdirSync(join(root, 'cri/page/web')))
+    copy(join(root, 'cri/page/web', name), `${HOME}/web/${name}`);
   put('share/berth/berth.toml', printConfig(defaultConfig()));
   const tree = commandTree(program);
   const day = new Date(epoch * 1000).toISOString().slice(0, 10);

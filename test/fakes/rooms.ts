@@ -68,6 +68,7 @@ export class FakePods implements Pods {
       state: 'ready',
       createdAtNs: CREATED_AT_NS,
       addresses: ['10.88.0.2', 'fd00::2'],
+      hostLink: 'berth-0a1b2c3d',
       info: () => ({ pid: 42, at: CREATED_AT_NS }),
     });
     return id;
@@ -305,6 +306,7 @@ export function fakeImages(): Images {
   return {
     find,
     list: () => [...images.values()],
+    layers: () => [{ chainId: BUSYBOX.layers[0]!, content: '1', bytes: 1_234_567 }],
     async pull(reference) {
       const found = find(reference);
       if (found === undefined) throw new Fault('not-found', 'The registry has no such image');
@@ -342,6 +344,14 @@ export function fakeNetwork(): PodNetwork & { cidr: string } {
     async detach() {},
     async gc() {},
     status: () => ({ ready: true, reason: '', message: '' }),
+    shape: () => ({
+      by: 'bridge',
+      name: 'berth0',
+      plugins: [],
+      mtu: 1500,
+      ranges: [{ cidr: '10.88.0.0/16', size: '65533', inUse: 1 }],
+      firewall: 'iptables',
+    }),
     async setPodCidr(cidr) {
       this.cidr = cidr;
     },

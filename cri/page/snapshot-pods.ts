@@ -1,0 +1,107 @@
+import type { ContainerView, SandboxView } from '../../pod/pods.ts';
+import type { Rooms } from '../handler.ts';
+
+/** A container of a pod. */
+export interface ContainerPart {
+  id: string;
+  name: string;
+  attempt: number;
+  state: string;
+  /** As the user named it. */
+  image: string;
+  createdAt: string;
+  /** Empty while that has not come. */
+  startedAt: string;
+  finishedAt: string;
+  exitCode: number;
+  /** Completed, Error, OOMKilled, StartError, Unknown, or empty. */
+  reason: string;
+}
+
+/** A pod with its containers, in the order of their creation. */
+export interface PodPart {
+  id: string;
+  name: string;
+  namespace: string;
+  attempt: number;
+  state: string;
+  handler: string;
+  createdAt: string;
+  /** Whether it lives on the node's own network. */
+  hostNetwork: boolean;
+  addresses: string[];
+  hostLink: string;
+  hostPorts: { protocol: string; hostIp: string; hostPort: number; containerPort: number }[];
+  containers: ContainerPart[];
+}
+
+/** The pods of the node, in the order of their creation. */
+export function podsOf({ pods, images }: Rooms): PodPart[] {
+  const bySandbox = new Map<string, ContainerPart[]>();
+  // A container names its image by id when the kubelet made it: many have the same.
+  const named = new Map<string, string>();
+  for (const container of pods.listContainers({ labels: {} })) {
+    const parts = bySandbox.get(container.sandboxId) ?? [];
+    parts.push(containerPart(container, named, images));
+    bySandbox.set(container.sandboxId, parts);
+  }
+  return pods
+    .listSandboxes({ labels: {} })
+    .map((sandbox) => podPart(sandbox, bySandbox.get(sandbox.id) ?? []));
+}
+
+function podPart(sandbox: SandboxView, containers: ContainerPart[]): PodPart {
+  const { id, config, state, handler, createdAtNs, addresses, hostLink } = sandbox;
+  const { name, namespace, attempt } = config.metadata;
+  return {
+    id,
+    name,
+    namespace,
+    attempt,
+    state,
+    handler,
+    createdAt: time(createdAtNs),
+    hostNetwork: config.security.namespaces.network === 'node',
+    addresses,
+    hostLink,
+    hostPorts: config.portMappings
+      .filter(({ hostPort }) => hostPort > 0)
+      .map(({ protocol, hostIp, hostPort, containerPort }) => ({
+        protocol,
+        hostIp,
+        hostPort,
+        containerPort,
+      })),
+    containers,
+  };
+}
+
+function containerPart(
+  container: ContainerView,
+  named: Map<string, string>,
+  images: Rooms['images'],
+): ContainerPart {
+  const { id, config, state, createdAtNs, startedAtNs, finishedAtNs, exitCode, reason, imageId } = container;
+  const { image, userSpecifiedImage } = config.image;
+  let shown = userSpecifiedImage || named.get(imageId);
+  if (shown === undefined) {
+    shown = /^(sha256:)?[0-9a-f]{64}$/.test(image) ? (images.find(image)?.repoTags[0] ?? image) : image;
+    named.set(imageId, shown);
+  }
+  return {
+    id,
+    name: config.metadata.name,
+    attempt: config.metadata.attempt,
+    state,
+    image: shown,
+    createdAt: time(createdAtNs),
+    startedAt: time(startedAtNs),
+    finishedAt: time(finishedAtNs),
+    exitCode,
+    reason,
+  };
+}
+
+function time(ns: bigint): string {
+  return ns === 0n ? '' : new Date(Number(ns / 1_000_000n)).toISOString();
+}

@@ -1,0 +1,62 @@
+import { el, extent, fill } from './dom.js';
+import { ageSince, bytes, imageName, shortId } from './words.js';
+
+/** What is in flight at which stage since when, and how far pulls are. */
+export function showNow({ work }) {
+  const pulls = work.pulls.map(pullItem);
+  const flights = work.inFlight.filter(({ operation }) => operation !== 'PullImage');
+  fill(document.getElementById('pulls'), pulls.length > 0 && el('ul', { class: 'pulls' }, pulls));
+  fill(document.getElementById('flights'), flightTable(flights, pulls.length === 0));
+}
+
+function flightTable(flights, alone) {
+  if (flights.length === 0) return alone && el('p', { class: 'hint' }, 'Nothing is in flight.');
+  const column = (text) => el('th', { scope: 'col', role: 'columnheader' }, text);
+  const cell = (content, attributes = {}) => el('td', { role: 'cell', ...attributes }, content);
+  return el(
+    'table',
+    { class: 'plain flights', role: 'table' },
+    el('caption', { class: 'unseen' }, 'Operations in flight'),
+    el(
+      'thead',
+      { role: 'rowgroup' },
+      el('tr', { role: 'row' }, ['Operation', 'Object', 'Stage', 'Since'].map(column)),
+    ),
+    el(
+      'tbody',
+      { role: 'rowgroup' },
+      flights.map(({ operation, id, subject, stage, stageAt }) =>
+        el('tr', { role: 'row' }, [
+          cell(operation),
+          cell(subject === id ? shortId(id) : subject, { title: id }),
+          cell(stage),
+          cell(ageSince(stageAt)),
+        ]),
+      ),
+    ),
+  );
+}
+
+function pullItem({ image, stage, beganAt, layersDone, layersTotal, bytesDone, bytesTotal }) {
+  const percent = bytesTotal === 0 ? 0 : (100 * bytesDone) / bytesTotal;
+  const progress = el('progress', {
+    max: 100,
+    'aria-label': `Pull of ${image}`,
+    ...(bytesTotal === 0 ? {} : { value: percent.toFixed(1) }),
+  });
+  return el(
+    'li',
+    {},
+    el('span', { class: 'pull-name', title: image }, 'Pulling ', el('strong', {}, imageName(image))),
+    extent(progress, percent),
+    el(
+      'span',
+      { class: 'hint' },
+      stage,
+      layersTotal > 0 &&
+        `, ${layersDone} of ${layersTotal} layers, ${bytes(bytesDone)} of ${bytes(bytesTotal)}`,
+      ', ',
+      ageSince(beganAt),
+    ),
+  );
+}
