@@ -153,8 +153,9 @@ export interface Snapshotter {
   /**
    * Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). With a user namespace (a
    * file descriptor) the layers' files belong to its ids. Throws `precondition` when the file system cannot do that.
+   * With an SELinux `label` all files of the mount have it (mount(8), context=).
    */
-  mount(id: string, target: string, userNamespace?: number): void;
+  mount(id: string, target: string, userNamespace?: number, label?: string): void;
   /** Whether layers can be shown with the ids of a user namespace, tried out; else the reason. */
   mapsIds(userNamespace: number): string | undefined;
   /** Detaches `target`; no error when nothing is mounted there. */

@@ -154,13 +154,17 @@ export class OverlaySnapshots implements Snapshotter {
     chmodSync(upper, mode);
   }
 
-  mount(id: string, target: string, userNamespace?: number): void {
+  mount(id: string, target: string, userNamespace?: number, label?: string): void {
     const record = this.#records.get(id);
     if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
     // Topmost first; overlayfs refuses a directory twice, and only its topmost appearance has an effect.
     const lower = new Set(record.layers.toReversed().map((layer) => this.#layers.directory(layer)));
     if (lower.size === 0) lower.add(this.#empty);
-    const overlay = { lower: [...lower], target, ...this.#above(id, record) };
+    // One layer alone would be a bind, which shows the labels that are on the disk.
+    if (label !== undefined && record.view === true && lower.size === 1) lower.add(this.#empty);
+    const above = this.#above(id, record);
+    const labelled = label === undefined ? {} : { options: { ...above.options, context: label } };
+    const overlay = { lower: [...lower], target, ...above, ...labelled };
     if (userNamespace === undefined) {
       mountOverlay(overlay);
       return;

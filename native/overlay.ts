@@ -158,7 +158,7 @@ export function mountByData(overlay: OverlayOptions): void {
   }
   Object.assign(options, overlay.options);
   const data = Object.entries(options)
-    .map(([key, value]) => (value === '' ? key : `${key}=${value}`))
+    .map(([key, value]) => (value === '' ? key : `${key}=${value.includes(',') ? `"${value}"` : value}`))
     .join(',');
   const call = `mount overlay on ${target}`;
   if (data.length > MOUNT_DATA_MAX)

@@ -26,8 +26,6 @@ export interface ConmonOptions {
   exitsDir: string;
   exits: ExitWatcher;
   systemdCgroup: boolean;
-  /** Bytes that one log file never has more of: what stands in it is dropped then; 0: no bound. */
-  maxLogBytes: number;
 }
 
 /**
@@ -163,7 +161,6 @@ export class Conmon implements Monitor {
       '--log-path',
       request.logPath === undefined ? 'off:' : `k8s-file:${request.logPath}`,
     );
-    if (this.#options.maxLogBytes > 0) argv.push('--log-size-max', String(this.#options.maxLogBytes));
     for (const arg of runtime.globalArgs) argv.push('--runtime-arg', arg);
     if (this.#options.systemdCgroup) argv.push('--systemd-cgroup');
     if (request.tty) argv.push('--terminal');

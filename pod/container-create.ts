@@ -25,8 +25,10 @@ import type { Parts } from './parts.ts';
 import { podRoot, podUserns, requireReady, type Sandbox } from './sandbox.ts';
 import { cgroupParent } from './sandbox-release.ts';
 import { prepareSpec } from './spec-input.ts';
+import { labelTrees, relabelMounts, selinuxInput } from './selinux.ts';
 import { generateSpec } from './spec/generate.ts';
 import { resourcesInForce } from './spec/linux-resources.ts';
+import { selinuxOf } from './spec/security-profiles.ts';
 import { withCompiledFilter } from './spec/seccomp/compiled-filter.ts';
 import { resolveStopSignal, signalName } from './signals.ts';
 import { targetProcess } from './target.ts';
@@ -172,15 +174,22 @@ async function buildContainer(
   sources.catch(() => {
     // The spec stage tells of it.
   });
+  const label = selinuxOf(
+    { sandbox: sandbox.record.config, container: config, selinux: selinuxInput(sandbox) },
+    [],
+  )?.file;
   const volumes = await at.stage('snapshot', async () => {
     using userns = openPodUserns(sandbox);
     parts.images.snapshots.prepare(id, image.layers, podUserns(sandbox.record.config));
-    parts.images.snapshots.mount(id, parts.paths.rootfs(id), userns?.fd);
+    parts.images.snapshots.mount(id, parts.paths.rootfs(id), userns?.fd, label);
     const imageVolumes = hasImageVolumes(config)
-      ? mountImageVolumes(parts, record, userns?.fd)
+      ? mountImageVolumes(parts, record, userns?.fd, label)
       : new Map<string, string>();
     const owner = podRoot(sandbox.record.config);
     const anonymousVolumes = await makeAnonymousVolumes(parts, record, image.config, owner, signal);
+    // A bind of a directory has no label of its own, as the root's overlay and the images' have.
+    const own = anonymousVolumes.map(({ source }) => source);
+    if (label !== undefined) await labelTrees(parts.exits, own, label, signal);
     return { imageVolumes, anonymousVolumes };
   });
   await at.stage('spec', async () => {
@@ -191,6 +200,7 @@ async function buildContainer(
     const mapped = await withMappedVolumes(parts, sandbox, record, mountSources, signal);
     const input = await prepareSpec(parts, sandbox, record, image, { mountSources, ...volumes }, mapped);
     const { spec, notes } = generateSpec(input);
+    if (label !== undefined) await relabelMounts(parts.exits, config, mountSources, label, signal);
     record.user = {
       uid: input.user.uid,
       gid: input.user.gid,

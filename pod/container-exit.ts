@@ -23,7 +23,9 @@ export function watchContainer(parts: Parts, container: Container): void {
   const { monitored } = container.record;
   if (monitored === undefined) return;
   parts.oomLedger?.enter(container.id, container.record.cgroupPath);
-  if (parts.settings.maxLogBytes > 0) parts.logCuts.watch(container);
+  const { id, logPath } = container.record;
+  const bundle = parts.paths.bundle(id);
+  parts.logCap.follow(container, () => parts.monitor.reopenLog(monitored.monitor, bundle, logPath));
   void parts.monitor
     .ended(monitored.monitor)
     .then(async () => parts.monitor.exitOf(container.id) ?? (await endWithoutMonitor(parts, container)))
@@ -72,7 +74,7 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   if (startUntold) announceContainer(parts, container, 'started');
   announceContainer(parts, container, 'stopped');
   container.markExited();
-  parts.logCuts.unwatch(container.id);
+  parts.logCap.leave(container.id);
   container.releasing = releaseRuntime(parts, container).finally(() => {
     container.releasing = undefined;
   });

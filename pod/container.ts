@@ -98,9 +98,6 @@ export class Container {
   execs = 0;
   /** How often lines of its log were dropped because it had come to its cap, since the daemon's start. */
   logCuts = 0;
-  /** Calls that have its log reopened just now, and the file that the last of them left (`fileAt`). */
-  reopeningLog = 0;
-  reopenedLog: string | undefined;
 
   constructor(record: ContainerRecord) {
     this.record = record;

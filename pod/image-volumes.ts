@@ -19,12 +19,13 @@ const FAILED = 'ImageVolumeMountFailed';
  *
  * Gives the source of each such mount by its path in the container, and writes what was found into the record: the
  * status reports the image's reference. In a pod with a user namespace (a file descriptor) their files belong to its
- * ids. Throws `not-found` and `invalid` with the name that the kubelet knows.
+ * ids; with an SELinux `label` they have that. Throws `not-found` and `invalid` with the name that the kubelet knows.
  */
 export function mountImageVolumes(
   parts: Parts,
   record: ContainerRecord,
   userNamespace?: number,
+  label?: string,
 ): Map<string, string> {
   const sources = new Map<string, string>();
   record.config = {
@@ -36,7 +37,7 @@ export function mountImageVolumes(
       const target = join(parts.paths.volumes(record.id), String(sources.size));
       mkdirSync(target, { recursive: true, mode: 0o711 });
       parts.images.snapshots.prepareView(name, image.layers);
-      parts.images.snapshots.mount(name, target, userNamespace);
+      parts.images.snapshots.mount(name, target, userNamespace, label);
       sources.set(mount.containerPath, insideVolume(mount, target));
       return { ...mount, image: { ...mount.image, imageRef: image.repoDigests[0] ?? image.id } };
     }),

@@ -1,5 +1,4 @@
 import { Fault } from '../ground/fault.ts';
-import { fileAt } from './log-cuts.ts';
 import type { Parts } from './parts.ts';
 
 /**
@@ -7,17 +6,10 @@ import type { Parts } from './parts.ts';
  * has ended; it waits for no stop or other operation (cri-o#6297). Throws `precondition` for an ended container.
  */
 export async function reopenLog(parts: Parts, id: string, signal?: AbortSignal): Promise<void> {
-  const container = parts.containers.find(id);
-  const { record, subject, alive } = container;
+  const { record, subject, alive } = parts.containers.find(id);
   if (!alive) throw new Fault('precondition', 'Its log cannot be reopened: it has ended', { subject });
   if (record.logPath === '') throw new Fault('precondition', 'It has no log', { subject });
   const monitor = record.monitored?.monitor;
   if (monitor === undefined) throw new Fault('precondition', 'It has no monitor yet', { subject });
-  container.reopeningLog++;
-  try {
-    await parts.monitor.reopenLog(monitor, parts.paths.bundle(record.id), record.logPath, signal);
-  } finally {
-    container.reopenedLog = fileAt(record.logPath);
-    container.reopeningLog--;
-  }
+  await parts.monitor.reopenLog(monitor, parts.paths.bundle(record.id), record.logPath, signal);
 }

@@ -31,7 +31,7 @@ import { CriuProbe } from './checkpoint/criu.ts';
 import { EventQueue } from './event-queue.ts';
 import { EVENTS_AHEAD } from './events.ts';
 import { execSync } from './exec-sync.ts';
-import { LogCuts } from './log-cuts.ts';
+import { LogCap } from './log-cap.ts';
 import { openHandlers } from './open-handlers.ts';
 import { reopenLog } from './log-reopen.ts';
 import type { Parts } from './parts.ts';
@@ -126,9 +126,8 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
       exitsDir: paths.exits,
       exits: options.exits,
       systemdCgroup: settings.cgroupDriver === 'systemd',
-      maxLogBytes: settings.maxLogBytes,
     }),
-    logCuts: new LogCuts(log),
+    logCap: new LogCap(settings.maxLogBytes, log),
     handlers: openHandlers({ ...options, paths }),
     debts: new Debts(records.table<DebtRecord>('debts', undefined, { vital: true }), clock, log),
     events: new EventQueue(EVENTS_AHEAD, (dropped) =>
@@ -142,7 +141,6 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
     sandboxReservations: new Reservations(),
     containerReservations: new Reservations(),
   };
-  if (settings.maxLogBytes > 0) parts.logCuts.open(paths.state);
   registerSandboxDebts(parts);
   registerContainerDebts(parts);
   const rebooted = noteBoot(records, options.bootId);
@@ -274,7 +272,7 @@ function census(parts: Parts, options: OpenPodsOptions): Census {
       selinux: nodeFacts().selinux,
       seccomp: nodeFacts().seccomp,
     },
-    logCuts: parts.logCuts.total,
+    logCuts: parts.logCap.cuts,
     events: { subscribers: parts.events.subscribers, dropped: parts.events.dropped },
   };
 }
@@ -283,7 +281,7 @@ async function close(parts: Parts, reaper: NodeJS.Timeout): Promise<void> {
   await parts.sessions.close();
   for (const container of parts.containers.values()) container.hub?.close();
   clearInterval(reaper);
-  parts.logCuts.close();
+  parts.logCap.close();
   parts.debts.close();
   await parts.handlers.close();
   const makers = new Set(parts.handlers.list().map(({ name }) => parts.handlers.get(name)!.maker));

@@ -13,7 +13,7 @@ import type { Debts } from './debts.ts';
 import type { Directory } from './directory.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Handlers } from './handlers.ts';
-import type { LogCuts } from './log-cuts.ts';
+import type { LogCap } from './log-cap.ts';
 import type { Monitor } from './monitor.ts';
 import type { PodEvent } from './pods.ts';
 import type { PodPaths } from './paths.ts';
@@ -37,7 +37,7 @@ export interface Parts {
   readonly images: Images;
   readonly network: PodNetwork;
   readonly monitor: Monitor;
-  readonly logCuts: LogCuts;
+  readonly logCap: LogCap;
   readonly handlers: Handlers;
   readonly debts: Debts;
   readonly events: EventQueue<PodEvent>;

@@ -24,6 +24,7 @@ import {
 } from './sandbox-release.ts';
 import { removeSandbox } from './sandbox-remove.ts';
 import { localhostProfile } from './spec/seccomp/localhost-profile.ts';
+import { labelFile, newPodLevel, podFileLabel, sharedFileLabel } from './selinux.ts';
 import { checkSelinuxOptions } from './spec/selinux.ts';
 import { checkSysctls } from './sysctls.ts';
 import { watchSandbox } from './sandbox-watch.ts';
@@ -97,6 +98,7 @@ async function makeSandbox(
     phase: 'creating',
     createdAtNs: parts.clock.nowNs(),
     released: false,
+    selinuxLevel: newPodLevel(config, parts.sandboxes.values()),
   };
   record.cgroup = planPodCgroup(cgroupParent(parts, config), record.id, cgroupsOfOthers(parts, record.id));
   const sandbox = new Sandbox(record);
@@ -152,21 +154,24 @@ async function buildSandbox(
 }
 
 /** What a sandbox has on disk: its log directory, the files that its containers share, /dev/shm. */
-function prepareFiles(parts: Parts, { id, config }: SandboxRecord): void {
+function prepareFiles(parts: Parts, { id, config, selinuxLevel }: SandboxRecord): void {
   if (config.logDirectory !== '') mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
   mkdirSync(parts.paths.sandbox(id), { mode: 0o711 });
   const own = ownNamespaces(config);
   const root = podRoot(config);
-  writePodFiles(parts.paths.sandbox(id), {
+  const files = writePodFiles(parts.paths.sandbox(id), {
     hostname: own.net ? sandboxHostname(config) : nodeHostname(),
     dns: config.dns,
     nodeHosts: !own.net,
     owner: root,
   });
+  const shared = sharedFileLabel();
+  if (shared !== undefined) for (const path of Object.values(files)) labelFile(path as string, shared);
   if (!own.ipc) return;
   mkdirSync(parts.paths.shm(id), { mode: 0o1777 });
   const owner = root === undefined ? '' : `,uid=${root.uid},gid=${root.gid}`;
-  mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}${owner}`);
+  const label = shared === undefined ? '' : `,context="${podFileLabel(selinuxLevel)}"`;
+  mountTmpfs(parts.paths.shm(id), `mode=1777,size=${SHM_BYTES}${owner}${label}`);
 }
 
 /** A handler for pods with a user namespace. Throws `precondition` that says why it cannot be one. */

@@ -31,6 +31,8 @@ export interface SandboxRecord {
   made?: MadeSandbox;
   cgroup?: PodCgroup;
   attachment?: Attachment;
+  /** Of the labels of its processes and files, where SELinux is on: no other pod has its categories. */
+  selinuxLevel?: string;
   /** Network, pause, mounts and cgroup of it are given back (or owed as debts): nothing is left to stop. */
   released: boolean;
 }

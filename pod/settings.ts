@@ -21,7 +21,7 @@ export interface PodSettings {
   seccompRoot: string;
   /** Where files of the Container Device Interface lie; later ones win. */
   cdiDirectories: string[];
-  /** Bytes of one log file at which its lines are dropped and it begins anew; 0: no bound. */
+  /** Bytes of one log file above which its lines are dropped and it begins anew; 0: no bound. */
   maxLogBytes: number;
   /** Limits of the processes of every container. */
   rlimits: OciRlimit[];

@@ -12,6 +12,7 @@ import { checkPropagation } from './mount-sources.ts';
 import type { Parts } from './parts.ts';
 import { ownNamespaces, podUserns, type Sandbox } from './sandbox.ts';
 import { cgroupParent, sandboxHostname } from './sandbox-release.ts';
+import { selinuxInput } from './selinux.ts';
 import { hostDevices } from './spec/host-devices.ts';
 import type { SpecInput } from './spec/input.ts';
 import { nodeFacts } from './spec/node-facts.ts';
@@ -75,6 +76,7 @@ export async function prepareSpec(
       localhost === undefined ? undefined : localhostProfile(parts.settings.seccompRoot, localhost),
     ...found,
     rlimits: parts.settings.rlimits,
+    selinux: selinuxInput(sandbox),
     apparmor: await parts.apparmor.facts(wantsDefaultApparmor(security.apparmor, security.privileged)),
     cdi: findDeviceNodes(await cdiEdits(parts.settings.cdiDirectories, requestedCdiDevices(config))),
     handler: features,

@@ -98,7 +98,7 @@ const SCHEMA = {
       0,
       0,
       2 ** 50,
-      "size of a container's log file at which its lines are dropped and it begins anew, for containers made from now on; a guard against what fills the disk between two looks of the kubelet, so take several times its containerLogMaxSize; 0: no such bound",
+      "bytes of a container's log file above which its lines are dropped and it begins anew; looked at each second while the daemon runs; a guard against what fills the disk between two looks of the kubelet, so take several times its containerLogMaxSize; 0: no such bound",
     ),
     create_timeout_seconds: count(240, 1, 3600, 'how long a create may go on after its caller has left', {
       live: true,

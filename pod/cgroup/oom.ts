@@ -23,12 +23,15 @@ const PORTION_BYTES = 64n * 4096n;
 /**
  * Where memory ran out for a container's cgroup. v2 has events of each cgroup's own limit (memory.events.local). On v1
  * only the highest use so far tells that a limit was met (memory.failcnt stays 0 on newer kernels), and that may have
- * been without harm: undefined when both limits were met.
+ * been without harm: undefined when both limits were met, and when a cgroup of v2 is gone.
  */
 export function oomPlace(path: string, hierarchy: CgroupHierarchy = nodeHierarchy()): OomPlace | undefined {
-  const met = (cgroup: string): boolean => {
+  const met = (cgroup: string): boolean | undefined => {
     const directory = controllerDirectory(hierarchy, 'memory', cgroup);
-    if (hierarchy.version === 2) return (readTable(directory, 'memory.events.local')?.get('oom') ?? 0n) > 0n;
+    if (hierarchy.version === 2) {
+      const events = readTable(directory, 'memory.events.local');
+      return events === undefined ? undefined : (events.get('oom') ?? 0n) > 0n;
+    }
     return ['memory', 'memory.memsw'].some((prefix) => {
       const limit = readNumber(directory, `${prefix}.limit_in_bytes`);
       const highest = readNumber(directory, `${prefix}.max_usage_in_bytes`) ?? 0n;
@@ -37,5 +40,7 @@ export function oomPlace(path: string, hierarchy: CgroupHierarchy = nodeHierarch
   };
   const [container, pod] = [met(path), met(podOfContainer(path))];
   if (container) return pod && hierarchy.version === 1 ? undefined : 'container';
-  return pod ? 'pod' : 'node';
+  if (pod) return 'pod';
+  // systemd has removed one of them: nobody knows.
+  return container === undefined || pod === undefined ? undefined : 'node';
 }

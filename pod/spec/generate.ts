@@ -8,7 +8,7 @@ import { resourcesOf } from './linux-resources.ts';
 import { mountsOf } from './mounts.ts';
 import { namespacesOf } from './namespaces.ts';
 import { processOf } from './process.ts';
-import { apparmorOf, checkRelabels, seccompOf, selinuxOf } from './security-profiles.ts';
+import { apparmorOf, noteRelabels, seccompOf, selinuxOf } from './security-profiles.ts';
 import { ociIdMappings, requireMapped } from './user-namespace.ts';
 
 /** A specification, and in sentences what of the request was clamped or left out. */
@@ -26,7 +26,7 @@ export interface GeneratedSpec {
  * devices alone.
  *
  * Throws `invalid` for input that cannot be served as it is, `permission` and `precondition` where the node stands
- * in the way, `unimplemented` for what Berth does not serve (labels and relabelling where SELinux is on).
+ * in the way, `unimplemented` for what Berth does not serve.
  */
 export function generateSpec(input: SpecInput): GeneratedSpec {
   const notes: string[] = [];
@@ -35,7 +35,7 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
     throw new Fault('invalid', 'A privileged container needs a privileged sandbox');
   requireMapped(input.userns, input.user);
   const labels = selinuxOf(input, notes);
-  checkRelabels(input, notes);
+  noteRelabels(input, notes);
   const process = processOf(input, notes);
   const apparmorProfile = apparmorOf(security.apparmor, security.privileged, input.apparmor, notes);
   const { mounts, rootfsPropagation } = mountsOf(input);
@@ -47,7 +47,7 @@ export function generateSpec(input: SpecInput): GeneratedSpec {
     process: {
       ...process,
       ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
-      ...(labels === undefined ? {} : { selinuxLabel: labels.process }),
+      ...(labels?.process === undefined ? {} : { selinuxLabel: labels.process }),
     },
     mounts,
     annotations: annotationsOf(input),

@@ -3,7 +3,7 @@ import { DEFAULT_APPARMOR_PROFILE } from '../apparmor/default-profile.ts';
 import type { SeccompProfile } from '../config.ts';
 import type { ApparmorFacts, SpecInput } from './input.ts';
 import type { OciSeccomp } from './oci-spec.ts';
-import { asksForLabels, checkSelinuxOptions, selinuxLabels, type SelinuxContexts } from './selinux.ts';
+import { asksForLabels, checkSelinuxOptions, selinuxLabels } from './selinux.ts';
 import { defaultSeccompProfile } from './seccomp/default-profile.ts';
 
 /**
@@ -74,41 +74,34 @@ export function wantsDefaultApparmor(profile: SeccompProfile | undefined, privil
 }
 
 /**
- * The labels of a container's process and files. Where SELinux is off, what is asked for is left out with a note, as
- * with the peers. A container that names nothing gets what its sandbox names. A privileged one that names nothing is
- * not confined.
+ * The labels of a container's process and files. Where SELinux is off (there is no `selinux` then) what is asked for is
+ * left out with a note, as with the peers. A container that names nothing gets what its sandbox names. The process of a
+ * privileged one that names nothing is not confined; its files have labels all the same.
  *
- * Throws `invalid` for a label that cannot be one, `unimplemented` where SELinux is on and the daemon does not label.
+ * Throws `invalid` for a label that cannot be one.
  */
 export function selinuxOf(
-  { sandbox, container, node, selinux }: SpecInput,
+  { sandbox, container, selinux }: Pick<SpecInput, 'sandbox' | 'container' | 'selinux'>,
   notes: string[],
-): SelinuxContexts | undefined {
+): { process?: string; file: string } | undefined {
   checkSelinuxOptions(container.security.selinux);
   const own = asksForLabels(container.security.selinux);
   const asked = own ? container.security.selinux : sandbox.security.selinux;
-  if (selinux !== undefined && container.security.privileged && !own) return undefined;
-  if (selinux !== undefined) return selinuxLabels(selinux.contexts, asked, selinux.level);
-  if (!asksForLabels(asked)) return undefined;
-  if (node.selinux)
-    throw new Fault('unimplemented', 'SELinux labels are not served on a node where SELinux is on');
-  notes.push('SELinux label left out: SELinux is off on this node');
-  return undefined;
+  if (selinux === undefined) {
+    if (asksForLabels(asked)) notes.push('SELinux label left out: SELinux is off on this node');
+    return undefined;
+  }
+  const { process, file } = selinuxLabels(selinux.contexts, asked, selinux.level);
+  return container.security.privileged && !own ? { file } : { process, file };
 }
 
 /**
- * Mounts whose source the caller wants relabelled (CRI Mount.selinux_relabel). Where SELinux is off there is nothing to
- * relabel, and a note says so. Throws `unimplemented` where it is on.
+ * Notes that the sources of mounts are not relabelled (CRI Mount.selinux_relabel) where SELinux is off: there is nothing
+ * to relabel. Where it is on, `relabelMounts` does it.
  */
-export function checkRelabels({ container, node }: SpecInput, notes: string[]): void {
+export function noteRelabels({ container, selinux }: SpecInput, notes: string[]): void {
   const asked = container.mounts.filter(({ selinuxRelabel }) => selinuxRelabel);
-  if (asked.length === 0) return;
+  if (asked.length === 0 || selinux !== undefined) return;
   const paths = asked.map(({ containerPath }) => containerPath).join(', ');
-  if (node.selinux)
-    throw new Fault(
-      'unimplemented',
-      `The sources of the mounts at ${paths} cannot be relabelled: Berth does not label files`,
-      { hint: 'SELinux is on here; label them on the node and ask for no relabelling' },
-    );
   notes.push(`relabelling of the mounts at ${paths} left out: SELinux is off on this node`);
 }

@@ -89,3 +89,8 @@ export function parseLxcContexts(text: string): SelinuxContexts | undefined {
   const file = value('file');
   return process === undefined || file === undefined ? undefined : { process, file };
 }
+
+/** The label with another level. */
+export function withLevel(label: string, level: string): string {
+  return labelled(label, { level });
+}
