@@ -10,6 +10,7 @@ import { ownDirectory } from './strays.ts';
 
 /** Where the API server is in the cluster's network. */
 const API_ADDRESS = '192.168.77.254';
+const API_ADDRESS6 = 'fd99::fe';
 
 /**
  * Some nodes on one network: a bridge in a namespace of its own, to which each node has a link `eth0`, with an API
@@ -30,7 +31,8 @@ export class TestCluster implements AsyncDisposable {
     this.#library = library;
   }
 
-  static async open(): Promise<TestCluster> {
+  /** With `ipv6` the nodes have to reach the API server over IPv6. */
+  static async open({ ipv6 = false }: { ipv6?: boolean } = {}): Promise<TestCluster> {
     const library = await ImageLibrary.open();
     await library.push('busybox:1', busyboxImage());
     const directory = mkdtempSync('/tmp/berth-cluster-');
@@ -44,10 +46,10 @@ export class TestCluster implements AsyncDisposable {
     holder.stdout.destroy();
     const cluster = new TestCluster(directory, holder, library);
     await cluster.inSwitch(
-      `ip link set lo up; ip link add br0 type bridge; ip addr add ${API_ADDRESS}/24 dev br0; ip link set br0 up`,
+      `ip link set lo up; ip link add br0 type bridge; ip addr add ${API_ADDRESS}/24 dev br0; ip addr add ${API_ADDRESS6}/64 dev br0 nodad; ip link set br0 up`,
     );
     await cluster.startApi();
-    writeFileSync(cluster.kubeconfig, cluster.api.kubeconfig(API_ADDRESS));
+    writeFileSync(cluster.kubeconfig, cluster.api.kubeconfig(ipv6 ? API_ADDRESS6 : API_ADDRESS));
     return cluster;
   }
 
@@ -77,14 +79,17 @@ export class TestCluster implements AsyncDisposable {
   /** Gives a node its link, after it was made and after each reboot. */
   async plug(node: TestNode, address: string): Promise<void> {
     const port = `port${++this.#plugs}`;
+    const isIpv6 = address.includes(':');
+    const own = isIpv6 ? `${address}/64 dev eth0 nodad` : `${address}/24 dev eth0`;
+    const way = isIpv6 ? `-6 route add default via ${API_ADDRESS6}` : `route add default via ${API_ADDRESS}`;
     await this.inSwitch(
       `ip link add ${port} type veth peer name eth0 netns ${node.holder}; ip link set ${port} master br0 up`,
     );
     await node.exec([
       'sh',
       '-ec',
-      `ip addr add ${address}/24 dev eth0; ip link set eth0 up; iptables -P FORWARD DROP
-       ip route add default via ${API_ADDRESS}
+      `ip addr add ${own}; ip link set eth0 up; iptables -P FORWARD DROP; ip6tables -P FORWARD DROP
+       ip ${way}
        echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter; echo 1 > /proc/sys/net/ipv4/conf/default/rp_filter`,
     ]);
   }

@@ -9,7 +9,6 @@ import { isInCluster, serviceAccountLogin } from '../../kubernetes/login.ts';
 import { loadConfig } from '../config/load.ts';
 import type { DaemonLog } from '../daemon-log.ts';
 import { openLog } from '../log.ts';
-import { releaseMemory } from '../compose-memory.ts';
 import { Rest } from '../rest.ts';
 import { socketPath } from '../socket.ts';
 
@@ -79,7 +78,8 @@ async function run(parts: AgentOptions, health: string, log: DaemonLog, signal: 
 
 /** What the start has mapped is given back when it is over; what then runs allocates little. */
 function resting(): Disposable {
-  const rest = new Rest(releaseMemory, REST_AFTER_MS);
+  const release = async (): Promise<void> => (await import('../compose-memory.ts')).releaseMemory();
+  const rest = new Rest(() => void release(), REST_AFTER_MS);
   return { [Symbol.dispose]: () => rest.close() };
 }
 
