@@ -58,6 +58,7 @@ describe('the release', () => {
       'lib/berth/node',
       'lib/berth/berth.js',
       'lib/berth/native/koffi.node',
+      'lib/berth/web/page.html',
       'lib/systemd/system/berth.service',
       'share/berth/berth.toml',
       'share/man/man8/berth.8',
@@ -107,6 +108,7 @@ describe('the release', () => {
         done
         berth doctor --config /tmp/berth.toml
         berth image list --config /tmp/berth.toml
+        /usr/local/lib/berth/node -e 'fetch("http://127.0.0.1:9464/main.js").then(async (r) => console.log("page", r.status, (await r.text()).length > 1000))'
         berth cni install /opt/cni/bin
         echo '{"cniVersion":"1.0.0"}' | CNI_COMMAND=VERSION /opt/cni/bin/bridge
         kill $daemon && wait $daemon && echo ended with $?
@@ -116,6 +118,7 @@ describe('the release', () => {
       assert.match(output, /^Sound: \/usr\/local\/share\/berth\/berth.toml$/m);
       assert.match(output, /^ok +handler crun \(crun version [\d.]+/m);
       assert.match(output, /^ok +conmon/m);
+      assert.match(output, /^page 200 true$/m);
       assert.match(output, /"supportedVersions": ?\[/);
       assert.match(output, /^ended with 0$/m);
     });
