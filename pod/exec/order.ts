@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { isErrno } from '../../native/errno.ts';
-import { nodeHierarchy } from '../cgroup/hierarchy.ts';
+import { placeOfContainer } from '../cgroup/scope.ts';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import type { EntryOrder } from './entry.ts';
@@ -27,25 +25,12 @@ export function entryOrder(
 }
 
 /**
- * The cgroup that the command is to be in. On v2 it is where the container's first process is: a runtime may have put
- * that into a cgroup of its own below the container's (crun with the systemd driver), and a container that divides its
- * cgroup has none of its processes at the top (cgroup-v2.rst, "No Internal Process Constraint").
+ * The cgroup that the command is to be in. On v2 it is where the container's first process is now: a container that
+ * divides its cgroup has none of its processes at the top (cgroup-v2.rst, "No Internal Process Constraint").
  */
 function commandCgroup({ record }: Container): string {
   const { cgroupPath, monitored } = record;
-  if (nodeHierarchy().version === 1 || monitored === undefined) return cgroupPath;
-  const actual = unifiedCgroupOf(monitored.init.pid);
-  return actual?.startsWith(`${cgroupPath}/`) === true ? actual : cgroupPath;
-}
-
-/** undefined when the process is gone. */
-function unifiedCgroupOf(pid: number): string | undefined {
-  try {
-    return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
-    throw error;
-  }
+  return monitored === undefined ? cgroupPath : placeOfContainer(cgroupPath, monitored.init.pid);
 }
 
 /** The container's process with another command. Programs at a terminal want to know its kind. */

@@ -1,12 +1,6 @@
 import type { SpecInput } from './input.ts';
 
 /**
- * With the systemd driver on v2 crun makes a cgroup below the scope (`container`) and sets the limits there, unless this
- * is empty (crun(1)). The scope is what Berth, the kubelet and its statistics know.
- */
-const CRUN_SUBGROUP = 'run.oci.systemd.subgroup';
-
-/**
  * What tools that read config.json expect to find there (the names are containerd's). The caller's own annotations
  * stay out: OCI runtimes take orders from some names (crun: `run.oci.*`), and pods are not to give those.
  */
@@ -20,6 +14,5 @@ export function annotationsOf(input: SpecInput): Record<string, string> {
     'io.kubernetes.cri.sandbox-name': metadata.name,
     'io.kubernetes.cri.sandbox-namespace': metadata.namespace,
     'io.kubernetes.cri.sandbox-uid': metadata.uid,
-    ...(input.node.cgroupVersion === 2 ? { [CRUN_SUBGROUP]: '' } : {}),
   };
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { addContainer, containerConfig, createContainer, podConfig, runPod, shell } from '../../pods.ts';
-import { useNode } from '../../use-node.ts';
+import { addContainer, containerConfig, createContainer, runPod, shell } from '../../pods.ts';
+import { ServiceNode } from './service-node.ts';
 
 const NAMED = 'berth-test-named';
 const PROFILES = '/sys/kernel/security/apparmor/profiles';
@@ -22,26 +22,42 @@ const OPEN = {
 };
 
 describe('AppArmor', () => {
-  const suite = useNode({
-    config: { runtime: { handlers: { 'crun-oci': { path: 'crun', exec: 'oci' } } } },
+  let node: ServiceNode;
+  before(async () => {
+    parser('--replace', NAMED_TEXT);
+    node = await ServiceNode.start('systemd', {
+      runtime: {
+        handlers: {
+          crun: { path: 'crun' },
+          runc: { path: 'runc' },
+          'crun-oci': { path: 'crun', exec: 'oci' },
+        },
+      },
+    });
   });
-  before(() => parser('--replace', NAMED_TEXT));
-  after(() => parser('--remove', NAMED_TEXT));
+  afterEach(() => node.clear());
+  after(async () => {
+    await node.stop();
+    parser('--remove', NAMED_TEXT);
+  });
 
   async function pidOf(containerId: string): Promise<string> {
-    const { info } = await suite.node.client.call('ContainerStatus', { containerId, verbose: true });
+    const { info } = await node.client.call('ContainerStatus', { containerId, verbose: true });
     return info['pid']!;
   }
   const labelOf = async (container: string): Promise<string> =>
     readFileSync(`/proc/${await pidOf(container)}/attr/current`, 'utf8').trim();
   const says = (container: string, line: string): Promise<string> =>
-    shell(suite.node, container, `(${line}) 2>&1 || true`);
+    shell(node, container, `(${line}) 2>&1 || true`);
   const context = (more: object): object => ({ linux: { securityContext: { ...OPEN, ...more } } });
 
   for (const handler of ['crun', 'runc', 'crun-oci'])
     it(`confines containers and commands by the default profile, a named one, or none, with ${handler}`, async () => {
-      const { node } = suite;
-      const run = await runPod(node, 'confined', ['sleep', '1000'], { handler, container: context({}) });
+      const run = await runPod(node, 'confined', ['sleep', '1000'], {
+        handler,
+        pod: await node.pod('confined'),
+        container: context({}),
+      });
       const { container } = run;
       assert.equal(await labelOf(container), 'berth-default (enforce)', 'the kubelet names no profile');
       assert.equal(await says(container, 'cat /proc/self/attr/current'), 'berth-default (enforce)\n');
@@ -84,9 +100,8 @@ describe('AppArmor', () => {
     });
 
   it('leaves privileged containers alone, and loads its profile again when it was removed', async () => {
-    const { node } = suite;
     const privileged = { privileged: true, namespaceOptions: OPEN.namespaceOptions };
-    const pod = podConfig(node, 'privileged');
+    const pod = await node.pod('privileged');
     pod.linux = { ...pod.linux, securityContext: privileged };
     const alone = await runPod(node, 'privileged', ['sleep', '1000'], {
       pod,
@@ -96,7 +111,10 @@ describe('AppArmor', () => {
     parser('--remove', 'profile berth-default {}');
     assert.doesNotMatch(readFileSync(PROFILES, 'utf8'), /^berth-default /m);
     const asked = context({ apparmor: { profileType: 0 } });
-    const { container } = await runPod(node, 'again', ['sleep', '1000'], { container: asked });
+    const { container } = await runPod(node, 'again', ['sleep', '1000'], {
+      pod: await node.pod('again'),
+      container: asked,
+    });
     assert.equal(await labelOf(container), 'berth-default (enforce)');
     const { info } = await node.client.call('Status', { verbose: true });
     const { security } = JSON.parse(info['census']!) as { security: { apparmor: object } };
