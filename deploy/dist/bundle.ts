@@ -78,8 +78,11 @@ export async function bundle(root: string, directory: string): Promise<Bundle> {
   };
 }
 
-/** `node_modules/@grpc/grpc-js/build/index.js` -> `node_modules/@grpc/grpc-js` */
+/** `../x/node_modules/@grpc/grpc-js/build/index.js` -> `node_modules/@grpc/grpc-js`, wherever node_modules really lies. */
 function packagesOf(inputs: string[]): string[] {
-  const packages = inputs.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
+  const packages = inputs.flatMap((path) => {
+    const inside = /node_modules\/.*$/.exec(path)?.[0] ?? '';
+    return /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(inside)?.[1] ?? [];
+  });
   return [...new Set(packages)].sort();
 }

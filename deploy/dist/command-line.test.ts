@@ -56,7 +56,10 @@ describe('what is made from the definitions of the command line', () => {
     assert.equal(lines[0], '.TH BERTH 8 "2026-01-31" "Berth 1.2.3" "System Administration"');
     for (const section of ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'COMMANDS', 'FILES', 'SEE ALSO'])
       assert.ok(lines.includes(`.SH ${section}`), section);
-    const macros = lines.filter((line) => /^['.]/.test(line)).map((line) => line.split(' ')[0]);
-    assert.deepEqual([...new Set(macros)].sort(), ['.P', '.SH', '.SS', '.TH', '.TP']);
+    const macros = lines.filter((line) => /^['.]/.test(line)).map((line) => line.split(' ')[0]!);
+    assert.deepEqual(
+      [...new Set(macros)].toSorted((one, other) => (one < other ? -1 : 1)),
+      ['.P', '.SH', '.SS', '.TH', '.TP'],
+    );
   });
 });

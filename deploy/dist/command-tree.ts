@@ -39,7 +39,7 @@ export function commandTree(command: Command, above: string[] = []): CommandNode
     commands: help
       .visibleCommands(command)
       .filter((child) => child.name() !== 'help')
-      .map((child) => commandTree(child as Command, path)),
+      .map((child) => commandTree(child, path)),
   };
 }
 

@@ -23,7 +23,7 @@ const FALLBACK_EPOCH = 1_767_225_600;
 const begun = performance.now();
 function note(text: string): void {
   const seconds = ((performance.now() - begun) / 1000).toFixed(1).padStart(6);
-  console.log(`${seconds} s  ${text}`);
+  process.stdout.write(`${seconds} s  ${text}\n`);
 }
 
 /** https://reproducible-builds.org/specs/source-date-epoch/ */
@@ -121,6 +121,6 @@ async function image(prefix: string, out: string, version: string, epoch: number
 try {
   await main();
 } catch (error) {
-  console.error(`dist: ${error instanceof Error ? error.message : String(error)}`);
+  process.stderr.write(`dist: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { bundle, type Bundle } from './bundle.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+describe('the bundle', () => {
+  let directory: string;
+  let made: Bundle;
+
+  before(async function () {
+    this.timeout(60_000);
+    directory = mkdtempSync(join(tmpdir(), 'berth-bundle-'));
+    made = await bundle(ROOT, join(directory, 'out'));
+  });
+
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('has a file for each thread and program that the sources load by its address', () => {
+    const sources = globSync('{ground,native,cri,pod,image,network,cni,kubernetes,deploy}/**/*.ts', {
+      cwd: ROOT,
+    })
+      .filter((path) => !path.endsWith('.test.ts') && !path.startsWith('deploy/dist/'))
+      .map((path) => readFileSync(join(ROOT, path), 'utf8'));
+    const addresses = sources.flatMap((text) =>
+      [...text.matchAll(/new URL\(\s*['"`]([^'"`]+\.ts)['"`],\s*import\.meta\.url/g)].map(
+        (match) => match[1]!,
+      ),
+    );
+    assert.ok(addresses.length >= 5, 'they are found');
+    const names = made.files.map(({ name }) => name);
+    for (const address of addresses) assert.ok(names.includes(basename(address, '.ts') + '.js'), address);
+    assert.ok(names.includes('berth.js'));
+  });
+
+  it('names no source, imports nothing but its own files, and takes none of Node by an import statement', () => {
+    for (const { name } of made.files) {
+      const text = readFileSync(join(directory, 'out', name), 'utf8');
+      assert.doesNotMatch(text, /new URL\("[^"]+\.ts",import\.meta\.url/, name);
+      const imported = [...text.matchAll(/(?:^|;)import[\s{*][^;'"]*from"([^"]+)"/gm)].map(
+        (match) => match[1]!,
+      );
+      for (const target of imported) assert.match(target, /^\.\/[\w-]+\.js$/, `${name} imports ${target}`);
+    }
+  });
+
+  it('keeps the client library of Kubernetes out of what every daemon loads', () => {
+    const size = (name: string): number => made.files.find((file) => file.name === name)!.bytes;
+    assert.ok(size('berth.js') < size('kubernetes-client.js'));
+    assert.ok(made.packages.includes('node_modules/@grpc/grpc-js'), made.packages.join());
+  });
+});
