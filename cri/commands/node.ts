@@ -74,6 +74,7 @@ export function addNodeCommands(program: Command): void {
     .requiredOption('--daemonset <name>', 'of the chart')
     .option('--timeout <seconds>', 'how long', '600')
     .option('--force', 'stop and remove pods that run')
+    .option('--keep-data', 'leave images, containers and records')
     .option('--kubeconfig <file>', 'default: the service account of this pod')
     .action(async (options: NodeOptions) =>
       (await import('../../deploy/node/command.ts')).nodeWithdraw(options),

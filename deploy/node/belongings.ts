@@ -47,6 +47,9 @@ export class Belongings {
     const known = this.#state.things.find((thing) => thing.path === path);
     const there = this.#files.kind(path);
     if (known === undefined && there === 'directory') {
+      // What is below /run is of this boot; the kubelet makes an empty directory there for the pod's own mount.
+      const isEmptied = kind === 'tree' && path.startsWith('/run/') && this.#files.list(path).length === 0;
+      if (isEmptied) return this.#note({ path, kind });
       if (kind === 'tree' || kind === 'directory') return; // somebody else's, and stays
       throw new Fault('exists', `${path} is a directory on this node`, { hint: 'move it away' });
     }

@@ -159,12 +159,13 @@ export async function nodeWait(options: NodeOptions): Promise<void> {
 
 /** `berth node withdraw`: the hook before `helm uninstall`. */
 export async function nodeWithdraw(options: NodeOptions): Promise<void> {
-  const { namespace, daemonset, timeout, force } = options;
+  const { namespace, daemonset, timeout, force, keepData } = options;
   await withdraw(connectCluster(options.kubeconfig), {
     namespace: namespace!,
     daemonSet: daemonset!,
     timeoutMs: Number(timeout ?? 600) * 1000,
     force: force === true,
+    keepData: keepData === true,
     say,
   });
 }

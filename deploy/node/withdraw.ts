@@ -17,7 +17,12 @@ interface Container {
 }
 /** A PodTemplateSpec. */
 export interface Template {
-  spec: { initContainers?: Container[]; containers: Container[]; [other: string]: unknown };
+  spec: {
+    initContainers?: Container[];
+    containers: Container[];
+    volumes?: { name: string }[];
+    [other: string]: unknown;
+  };
   [other: string]: unknown;
 }
 interface DaemonSet {
@@ -52,13 +57,15 @@ const UNINSTALLER = 'uninstall';
 const RUN = 'run-berth';
 
 /** The pods that clean up, made of those that installed. Keeps what decides on which nodes they run. */
-export function withdrawing(template: Template, force: boolean): Template {
+export function withdrawing(
+  template: Template,
+  { force, keepData }: Pick<WithdrawOptions, 'force' | 'keepData'>,
+): Template {
   const { spec } = template;
   const [installer] = spec.initContainers ?? [];
   const [agent] = spec.containers;
   if (installer === undefined || agent === undefined)
     throw new Fault('invalid', 'The DaemonSet is not the one of the chart: it has no installer');
-  const keepData = (installer.args ?? []).includes('--keep-data');
   const uninstaller: Container = {
     ...installer,
     name: UNINSTALLER,
@@ -72,7 +79,11 @@ export function withdrawing(template: Template, force: boolean): Template {
   };
   const leave: Container = { ...quiet(agent), name: 'leave', args: ['agent', '--leave'] };
   const done: Container = { ...quiet(agent), args: ['node', 'withdrawn'] };
-  return { ...template, spec: { ...spec, initContainers: [uninstaller, leave], containers: [done] } };
+  const volumes = (spec.volumes ?? []).filter(({ name }) => name !== RUN);
+  return {
+    ...template,
+    spec: { ...spec, initContainers: [uninstaller, leave], containers: [done], volumes },
+  };
 }
 
 /** Without what looks at a daemon that is gone, and without mounts that would make its directories again. */
@@ -95,7 +106,10 @@ export interface WithdrawOptions {
   namespace: string;
   daemonSet: string;
   timeoutMs: number;
+  /** Stops pods that run. */
   force: boolean;
+  /** Leaves images, containers and records. */
+  keepData: boolean;
   say: (line: string) => void;
 }
 
@@ -129,7 +143,7 @@ async function turnAround(cluster: Cluster, path: string, options: WithdrawOptio
   if (spec.template.spec.initContainers?.[0]?.name === UNINSTALLER) return;
   const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%', maxSurge: 0 } };
   const patch = [
-    { op: 'replace', path: '/spec/template', value: withdrawing(spec.template, options.force) },
+    { op: 'replace', path: '/spec/template', value: withdrawing(spec.template, options) },
     { op: 'replace', path: '/spec/updateStrategy', value: updateStrategy },
   ];
   await cluster.request('PATCH', path, { body: patch, contentType: 'application/json-patch+json' });

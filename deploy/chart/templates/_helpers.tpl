@@ -1,0 +1,72 @@
+{{/* Names and labels, as Helm's own starter chart has them. */}}
+{{- define "berth.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "berth.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "berth.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "berth.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "berth.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "berth.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "berth.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "berth.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "berth.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* What the installer reads: deploy/node/settings.ts. */}}
+{{- define "berth.settings" -}}
+{{- $config := deepCopy .Values.config }}
+{{- with .Values.monitoring.listen }}
+{{- $metrics := default dict $config.metrics }}
+{{- if and $metrics.listen (ne $metrics.listen .) }}
+{{- fail (printf "monitoring.listen is %s and config.metrics.listen is %s: one of them has to go" . $metrics.listen) }}
+{{- end }}
+{{- $_ := set $config "metrics" (merge (dict "listen" .) $metrics) }}
+{{- end }}
+{{- dict "config" $config "cni" .Values.cni "crictl" .Values.crictl "wait" .Values.wait "kubelet" .Values.kubelet | toPrettyJson }}
+{{- end }}
+
+{{/* The port of the metrics where the cluster reaches them; empty where it does not. */}}
+{{- define "berth.metricsPort" -}}
+{{- $listen := default (dig "metrics" "listen" "" .Values.config) .Values.monitoring.listen }}
+{{- if and $listen (not (regexMatch "^(127\\.|localhost|\\[::1\\])" $listen)) }}
+{{- regexFind "[0-9]+$" $listen }}
+{{- end }}
+{{- end }}
+
+{{- define "berth.monitored" -}}
+{{- if not (include "berth.metricsPort" .) }}
+{{- fail "monitoring needs metrics that Prometheus reaches: set monitoring.listen, such as 0.0.0.0:9464" }}
+{{- end }}
+{{- end }}
