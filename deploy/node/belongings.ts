@@ -22,7 +22,7 @@ export class Belongings {
   /** A file with this content. */
   file(path: string, content: string, mode = 0o644): void {
     this.directory(dirname(path));
-    this.claim(path, 'file');
+    this.claim([path], 'file');
     if (this.#files.kind(path) === 'file' && this.#files.read(path) === content) return;
     this.#files.write(path, content, mode);
   }
@@ -30,36 +30,43 @@ export class Belongings {
   /** A symbolic link. */
   link(path: string, target: string): void {
     this.directory(dirname(path));
-    this.claim(path, 'link');
+    this.claim([path], 'link');
     if (this.#files.target(path) !== target) this.#files.link(path, target);
   }
 
   /** A directory, with its parents; those that are there are not ours. */
   directory(path: string): void {
-    if (path === '/' || this.#files.kind(path) !== 'absent') return;
-    this.directory(dirname(path));
-    this.#note({ path, kind: 'directory' });
-    this.#files.makeDirectory(path);
+    const missing: string[] = [];
+    for (let at = path; at !== '/' && this.#files.kind(at) === 'absent'; at = dirname(at))
+      missing.unshift(at);
+    this.#note(missing.filter((one) => !this.has(one)).map((one) => ({ path: one, kind: 'directory' })));
+    for (const one of missing) this.#files.makeDirectory(one);
   }
 
-  /** Notes that a path is ours from now on; who makes it does so after this. A directory that is there stays others'. */
-  claim(path: string, kind: Thing['kind']): void {
-    const known = this.#state.things.find((thing) => thing.path === path);
-    const there = this.#files.kind(path);
-    if (known === undefined && there === 'directory') {
-      // What is below /run is of this boot; the kubelet makes an empty directory there for the pod's own mount.
-      const isEmptied = kind === 'tree' && path.startsWith('/run/') && this.#files.list(path).length === 0;
-      if (isEmptied) return this.#note({ path, kind });
-      if (kind === 'tree' || kind === 'directory') return; // somebody else's, and stays
-      throw new Fault('exists', `${path} is a directory on this node`, { hint: 'move it away' });
+  /** Notes that paths are ours from now on; who makes them does so after this. A directory that is there stays others'. */
+  claim(paths: string[], kind: Thing['kind']): void {
+    const fresh = paths.filter((path) => !this.has(path)).flatMap((path) => this.#thing(path, kind));
+    this.#note(fresh);
+    const noted = this.#state.things.filter(
+      ({ path, replaced }) => replaced === 'noted' && paths.includes(path),
+    );
+    if (noted.length === 0) return;
+    for (const thing of noted) {
+      this.#files.keep(thing.path, keptName(thing.path));
+      thing.replaced = 'kept';
     }
-    const replaced = there === 'absent' ? undefined : 'noted';
-    const thing = known ?? { path, kind, ...(replaced === undefined ? {} : { replaced }) };
-    if (known === undefined) this.#note(thing);
-    if (thing.replaced !== 'noted') return;
-    this.#files.keep(path, keptName(path));
-    thing.replaced = 'kept';
     this.#save();
+  }
+
+  #thing(path: string, kind: Thing['kind']): Thing[] {
+    const there = this.#files.kind(path);
+    if (there === 'absent') return [{ path, kind }];
+    if (there !== 'directory') return [{ path, kind, replaced: 'noted' }];
+    // What is below /run is of this boot; the kubelet makes an empty directory there for the pod's own mount.
+    if (kind === 'tree' && path.startsWith('/run/') && this.#files.list(path).length === 0)
+      return [{ path, kind }];
+    if (kind === 'tree' || kind === 'directory') return []; // somebody else's, and stays
+    throw new Fault('exists', `${path} is a directory on this node`, { hint: 'move it away' });
   }
 
   /** Whether a path is ours. */
@@ -108,9 +115,9 @@ export class Belongings {
     return [];
   }
 
-  #note(thing: Thing): void {
-    if (this.has(thing.path)) return;
-    this.#state.things.push(thing);
+  #note(things: Thing[]): void {
+    if (things.length === 0) return;
+    this.#state.things.push(...things);
     this.#save();
   }
 

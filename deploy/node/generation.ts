@@ -54,8 +54,7 @@ export function isSameGeneration(one: Generation | undefined, other: Generation 
 export async function apply(node: Node, generation: Generation, timeoutMs: number): Promise<void> {
   const { belongings, files, systemd } = node;
   // The data directories are the daemon's to make, and ours to take away.
-  for (const path of [...generation.data, dirname(generation.socket)])
-    if (!belongings.has(path)) belongings.claim(path, 'tree');
+  belongings.claim([...new Set([...generation.data, dirname(generation.socket)])], 'tree');
   belongings.file(DROP_IN, generation.dropIn);
   belongings.link(CURRENT, `releases/${generation.release}`);
   belongings.file(`${UNITS}/${UNIT}`, generation.unit);
@@ -119,7 +118,10 @@ async function applyCni(node: Node, { cni, release }: Generation): Promise<void>
   const kept = types.filter((type) => !mine.includes(type));
   if (kept.length > 0) node.say(`${cni.directory} has plugins of others, which stay: ${kept.join(', ')}`);
   belongings.directory(cni.directory);
-  for (const type of mine) belongings.claim(`${cni.directory}/${type}`, 'file');
+  belongings.claim(
+    mine.map((type) => `${cni.directory}/${type}`),
+    'file',
+  );
   if (mine.length === 0) return;
   const { code, stderr } = await programs.run(
     [program, 'cni', 'install', cni.directory, '--force', '--only', mine.join(',')],

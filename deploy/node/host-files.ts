@@ -19,7 +19,6 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
-import { syncfs } from '../../native/mount.ts';
 
 export type FileKind = 'absent' | 'file' | 'directory' | 'link' | 'other';
 
@@ -126,7 +125,7 @@ export class HostFiles {
       closeSync(fd);
     }
     renameSync(fresh, place);
-    this.#syncDirectory(dirname(place));
+    this.#sync(dirname(place));
   }
 
   /** Makes or turns a symbolic link in one step. */
@@ -137,7 +136,7 @@ export class HostFiles {
     rmSync(fresh, { force: true });
     symlinkSync(target, fresh);
     renameSync(fresh, place);
-    this.#syncDirectory(dirname(place));
+    this.#sync(dirname(place));
   }
 
   /** Makes one directory; its parent has to be there. */
@@ -145,7 +144,7 @@ export class HostFiles {
     this.#before(`mkdir ${path}`);
     const place = this.at(path);
     mkdirSync(place, { mode });
-    this.#syncDirectory(dirname(place));
+    this.#sync(dirname(place));
   }
 
   /** Gives what stands at `path` a second name; nothing happens when that name is taken. */
@@ -156,7 +155,7 @@ export class HostFiles {
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
     }
-    this.#syncDirectory(dirname(this.at(name)));
+    this.#sync(dirname(this.at(name)));
   }
 
   /** Gives what stands at `name` its place `path` again. */
@@ -167,14 +166,14 @@ export class HostFiles {
     if (isSame(from, to)) unlinkSync(from);
     else renameSync(from, to);
     rmSync(join(dirname(to), `.${basename(to)}.berth-new`), { force: true });
-    this.#syncDirectory(dirname(to));
+    this.#sync(dirname(to));
   }
 
   /** Renames within the node. */
   rename(from: string, to: string): void {
     this.#before(`rename ${to}`);
     renameSync(this.at(from), this.at(to));
-    this.#syncDirectory(dirname(this.at(to)));
+    this.#sync(dirname(this.at(to)));
   }
 
   /** Removes a file or a link, and what a killed `write` of it left. */
@@ -184,7 +183,7 @@ export class HostFiles {
     this.#before(`remove ${path}`);
     for (const name of [place, join(dirname(place), `.${basename(place)}.berth-new`)])
       rmSync(name, { force: true });
-    this.#syncDirectory(dirname(place));
+    this.#sync(dirname(place));
   }
 
   /** Removes a directory with all below it. What is mounted below has to be unmounted before. */
@@ -194,9 +193,12 @@ export class HostFiles {
     rmSync(this.at(path), { recursive: true, force: true });
   }
 
-  /** Makes all of the file system that holds `path` durable. */
+  /** Makes a tree durable, file by file: the node's other files are none of our business. */
   sync(path: string): void {
-    if (this.#durable) syncfs(this.at(path));
+    if (!this.#durable) return;
+    for (const entry of readdirSync(this.at(path), { recursive: true, withFileTypes: true }))
+      if (entry.isFile() || entry.isDirectory()) this.#sync(join(entry.parentPath, entry.name));
+    this.#sync(this.at(path));
   }
 
   /** Removes a directory that is empty. Returns what is in it otherwise. */
@@ -208,7 +210,7 @@ export class HostFiles {
     return [];
   }
 
-  #syncDirectory(place: string): void {
+  #sync(place: string): void {
     if (!this.#durable) return;
     const fd = openSync(place, 'r');
     try {

@@ -54,7 +54,13 @@ function firstOf(directory: string, places: string[]): string {
   return readFileSync(join(directory, place), 'utf8');
 }
 
-/** SHA-256 over names, kinds, executable bits and contents of all below a directory; times and owners do not count. */
+/** Where Node adds compiled code as it runs. */
+const GROWS = './lib/berth/cache';
+
+/**
+ * SHA-256 over names, kinds, executable bits and contents of all below a directory. Times and owners do not count, nor
+ * what a release adds to itself while it is used.
+ */
 export function treeDigest(directory: string): string {
   const hash = createHash('sha256');
   digestInto(hash, directory, '.');
@@ -62,6 +68,7 @@ export function treeDigest(directory: string): string {
 }
 
 function digestInto(hash: Hash, root: string, path: string): void {
+  if (path === GROWS) return;
   const place = join(root, path);
   const found = lstatSync(place);
   if (found.isDirectory()) {

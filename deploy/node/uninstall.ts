@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { Client, RpcError } from '../../cri/client.ts';
 import { Fault, messageOf } from '../../ground/fault.ts';
+import { umount } from '../../native/mount.ts';
 import { mounts } from '../../native/mountinfo.ts';
 import { UNIT } from './generation.ts';
 import type { Node } from './node.ts';
@@ -118,6 +120,13 @@ async function unmountBelow(node: Node, paths: string[]): Promise<void> {
         hint: 'see what uses it: fuser -vm',
       });
   }
+  // The node's `/` came into this pod with copies of these mounts, which are nobody's business but ours.
+  const { root } = node.files;
+  if (root === '/') return;
+  const own = mounts().map(({ target }) => target);
+  const seen = paths.flatMap((path) => [path, join(root, path)]);
+  const copies = own.filter((target) => seen.some((path) => isBelow(target, path)));
+  for (const target of copies.sort((a, b) => b.length - a.length)) umount(target);
 }
 
 function isBelow(path: string, parent: string): boolean {
