@@ -80,7 +80,8 @@ async function change(
     settings.wait.network === 'always' ||
     (settings.wait.network === 'auto' && (networkWasReady || isNetworkConfigured(node, config)));
   belongings.directory(RELEASES);
-  node.note({ change: intent });
+  const links = [...new Set([...(state.links ?? []), config.network.bridge, config.network.vxlan_link])];
+  node.note({ change: intent, links });
   node.say(`placing release ${to.release}`);
   placeRelease(node.files, release, to.release);
   node.note({ change: { ...intent, switched: true } });

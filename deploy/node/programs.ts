@@ -4,6 +4,7 @@ import { ExitWatcher } from '../../native/exits.ts';
 import { CLONE, returning, setns, unshare } from '../../native/namespaces.ts';
 import { collect } from '../../native/run.ts';
 import { findExecutable, spawn } from '../../native/spawn.ts';
+import { unmountBelow } from './host-mounts.ts';
 
 export interface ProgramResult {
   code: number;
@@ -17,6 +18,8 @@ export interface ProgramResult {
 export interface HostPrograms {
   /** Rejects with Fault `precondition` when the node has no such program. `timeoutMs` is its time. */
   run(argv: string[], timeoutMs: number): Promise<ProgramResult>;
+  /** Unmounts all at and below paths of the node. Rejects with Fault `precondition` when something is in use. */
+  unmountBelow(paths: string[]): Promise<void>;
 }
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -29,20 +32,22 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 export async function hostPrograms(root: string): Promise<HostPrograms & AsyncDisposable> {
   const entering = root === '/' ? undefined : namespacesOfInit(root);
   const exits = await ExitWatcher.start();
+  const run: HostPrograms['run'] = async (argv, timeoutMs) => {
+    const start = (stdin: number, stdout: number, stderr: number) => {
+      const pid = startIn(entering, argv, [stdin, stdout, stderr]);
+      return { exited: exits.watch(pid), kill: () => killGroup(pid) };
+    };
+    const result = await collect({ timeoutMs }, start);
+    return {
+      code: result.code,
+      stdout: result.stdout.toString(),
+      stderr: result.stderr.toString(),
+      late: result.killed === 'timeout',
+    };
+  };
   return {
-    async run(argv, timeoutMs) {
-      const start = (stdin: number, stdout: number, stderr: number) => {
-        const pid = startIn(entering, argv, [stdin, stdout, stderr]);
-        return { exited: exits.watch(pid), kill: () => killGroup(pid) };
-      };
-      const result = await collect({ timeoutMs }, start);
-      return {
-        code: result.code,
-        stdout: result.stdout.toString(),
-        stderr: result.stderr.toString(),
-        late: result.killed === 'timeout',
-      };
-    },
+    run,
+    unmountBelow: (paths) => unmountBelow(run, root, paths),
     async [Symbol.asyncDispose]() {
       for (const fd of entering ?? []) closeSync(fd);
       await exits.close();

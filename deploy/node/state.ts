@@ -44,6 +44,8 @@ export type Change =
 export interface NodeState {
   format: 1;
   things: Thing[];
+  /** Links that the daemons make on the node. */
+  links?: string[];
   current?: Generation;
   previous?: Generation;
   change?: Change;

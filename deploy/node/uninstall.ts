@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import { Client, RpcError } from '../../cri/client.ts';
 import { Fault, messageOf } from '../../ground/fault.ts';
-import { umount } from '../../native/mount.ts';
-import { mounts } from '../../native/mountinfo.ts';
 import { UNIT } from './generation.ts';
+import { removeNetwork } from './network-remains.ts';
 import type { Node } from './node.ts';
 import { standing } from './serving.ts';
 import { CURRENT, JOURNAL, PREFIX, RELEASES, removeState } from './state.ts';
@@ -40,16 +38,11 @@ export async function uninstall(node: Node, options: UninstallOptions = {}): Pro
 
 /** Stops the daemon and gives back all that is ours on the node, but for `stay`. Returns what could not go. */
 export async function takeAway(node: Node, stay: string[] = []): Promise<string[]> {
-  const { belongings, systemd, files, state } = node;
+  const { belongings, systemd, programs, files, state } = node;
   if ((await systemd.state(UNIT)).known) await systemd.stop(UNIT, STOP_MS);
-  await unmountBelow(
-    node,
-    belongings
-      .newestFirst()
-      .map(({ path }) => path)
-      .filter((path) => !stay.includes(path)),
-  );
-  const left: string[] = [];
+  const going = belongings.newestFirst().flatMap(({ path }) => (stay.includes(path) ? [] : [path]));
+  await programs.unmountBelow(going);
+  const left = await removeNetwork(programs, state.links ?? []);
   let unitsChanged = false;
   for (const { path, kind } of belongings.newestFirst()) {
     if (stay.includes(path)) {
@@ -103,32 +96,4 @@ async function removePods(node: Node, socket: string, force: boolean): Promise<v
       throw new Fault('unavailable', `Pod ${podSandboxId} cannot be removed`, { cause: messageOf(error) });
     }
   }
-}
-
-/** What the daemon has mounted in its directories would be emptied with them. */
-async function unmountBelow(node: Node, paths: string[]): Promise<void> {
-  const table = node.files.root === '/' ? mounts() : mounts('/proc/1');
-  const targets = table
-    .map(({ target }) => target)
-    .filter((target) => paths.some((path) => isBelow(target, path)));
-  // Deepest first; the same target can be mounted over more than once.
-  for (const target of targets.sort((a, b) => b.length - a.length)) {
-    const { code, stderr } = await node.programs.run(['umount', target], STOP_MS);
-    if (code !== 0)
-      throw new Fault('precondition', `${target} cannot be unmounted`, {
-        cause: stderr.trim(),
-        hint: 'see what uses it: fuser -vm',
-      });
-  }
-  // The node's `/` came into this pod with copies of these mounts, which are nobody's business but ours.
-  const { root } = node.files;
-  if (root === '/') return;
-  const own = mounts().map(({ target }) => target);
-  const seen = paths.flatMap((path) => [path, join(root, path)]);
-  const copies = own.filter((target) => seen.some((path) => isBelow(target, path)));
-  for (const target of copies.sort((a, b) => b.length - a.length)) umount(target);
-}
-
-function isBelow(path: string, parent: string): boolean {
-  return path === parent || path.startsWith(`${parent}/`);
 }

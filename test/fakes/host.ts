@@ -101,6 +101,7 @@ export class FakeHost implements AsyncDisposable {
   };
 
   readonly programs: HostPrograms = {
+    unmountBelow: async () => {},
     run: async (argv): Promise<ProgramResult> => {
       const ok = { code: 0, stdout: '', stderr: '', late: false };
       const [program, ...rest] = argv;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
@@ -8,6 +9,7 @@ import { withdrawing, type Template } from '../../deploy/node/withdraw.ts';
 import { helm } from '../helm.ts';
 import { busyboxImage } from '../image-builder.ts';
 import { ImageLibrary } from '../image-library.ts';
+import { layRelease, REPOSITORY } from '../node-release.ts';
 import { BUSYBOX } from '../pods.ts';
 import { startRegistry, type Registry } from '../registry.ts';
 import { SystemdHost, type CommandResult } from '../systemd-host.ts';
@@ -17,7 +19,6 @@ import { SystemdHost, type CommandResult } from '../systemd-host.ts';
  * pod's container would run them, on a node with a systemd of its own.
  */
 
-const REPOSITORY = join(import.meta.dirname, '../..');
 const SETTINGS = {
   config: { network: { pod_cidr: '10.77.0.0/24' }, runtime: { cgroup_driver: 'cgroupfs' } },
   crictl: true,
@@ -67,8 +68,14 @@ describe('the chart on a node with systemd', function () {
   async function chartTemplate(): Promise<Template> {
     const values = join(host.directory, 'values.json');
     writeFileSync(values, JSON.stringify(SETTINGS));
+    const chart = join(REPOSITORY, 'deploy/chart');
     const { code, stdout, stderr } = await helm(
-      ...['template', 'berth', join(REPOSITORY, 'deploy/chart'), '-n', 'berth-system', '-f'],
+      'template',
+      'berth',
+      chart,
+      '-n',
+      'berth-system',
+      '-f',
       values,
     );
     assert.equal(code, 0, stderr);
@@ -78,24 +85,7 @@ describe('the chart on a node with systemd', function () {
     return all.find(({ kind }) => kind === 'DaemonSet')!.spec.template;
   }
 
-  /** A release of the program in this repository. `serve` is what its daemon does. */
-  function release(name: string, serve = ''): string {
-    const directory = host.at(`/srv/${name}`);
-    mkdirSync(join(directory, 'bin'), { recursive: true });
-    mkdirSync(join(directory, 'lib/systemd/system'), { recursive: true });
-    mkdirSync(join(directory, 'lib/berth'));
-    writeFileSync(
-      join(directory, 'bin/berth'),
-      `#!/bin/sh\n# ${name}\n[ "$1" != serve ] || { :; ${serve}\n}\nexec ${REPOSITORY}/bin/berth "$@"\n`,
-      { mode: 0o755 },
-    );
-    for (const [from, to] of [
-      ['package.json', 'lib/berth/package.json'],
-      ['deploy/systemd/berth.service', 'lib/systemd/system/berth.service'],
-    ] as const)
-      writeFileSync(join(directory, to), readFileSync(join(REPOSITORY, from)));
-    return `/srv/${name}`;
-  }
+  const release = (name: string, serve?: string): string => layRelease(host, name, serve);
 
   /** Runs the init container of a template, from the image of a release. */
   function initContainer(
@@ -131,18 +121,20 @@ describe('the chart on a node with systemd', function () {
     const found = new Map<string, string>();
     const visit = (path: string): void => {
       const place = host.at(path);
-      const { mode } = lstatSync(place);
-      const kind = mode.toString(8);
-      if (lstatSync(place).isSymbolicLink()) found.set(path, readlinkSync(place));
-      else if (lstatSync(place).isDirectory()) {
-        found.set(path, kind);
-        for (const name of readdirSync(place)) visit(`${path}/${name}`);
-      } else found.set(path, lstatSync(place).isFile() ? `${kind} ${readFileSync(place, 'latin1')}` : kind);
+      const about = lstatSync(place);
+      const mode = about.mode.toString(8);
+      if (about.isSymbolicLink()) found.set(path, readlinkSync(place));
+      else if (about.isFile())
+        found.set(path, `${mode} ${createHash('sha256').update(readFileSync(place)).digest('hex')}`);
+      else found.set(path, mode);
+      if (about.isDirectory()) for (const name of readdirSync(place)) visit(`${path}/${name}`);
     };
-    for (const path of ['/etc', '/opt/cni', '/var/lib', '/var/cache']) visit(path);
-    for (const path of ['/opt', '/run'])
+    for (const path of ['/etc', '/opt/cni', '/var/lib']) visit(path);
+    // Of these the machine has much that is not the installer's: their names.
+    for (const path of ['/opt', '/run', '/var/cache'])
       for (const name of readdirSync(host.at(path))) found.set(`${path}/${name}`, '');
-    found.delete('/run/daemon.log');
+    // The test's own, and what the OCI runtimes keep for all of their callers until the next boot.
+    for (const name of ['daemon.log', 'crun', 'runc', 'xtables.lock']) found.delete(`/run/${name}`);
     return found;
   }
 
