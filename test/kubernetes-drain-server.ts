@@ -15,7 +15,12 @@ export interface BoundPod {
 }
 
 export class KubernetesDrainServer implements AsyncDisposable {
-  readonly node: { unschedulable: boolean; annotations: Record<string, string> } = {
+  readonly node: {
+    unschedulable: boolean;
+    annotations: Record<string, string>;
+    labels: Record<string, string>;
+  } = {
+    labels: {},
     unschedulable: false,
     annotations: {},
   };
@@ -75,10 +80,14 @@ export class KubernetesDrainServer implements AsyncDisposable {
     if (path !== `/api/v1/nodes/${this.#name}`) return undefined;
     if (request.method === 'PATCH') {
       if (request.headers['content-type'] !== 'application/merge-patch+json') return undefined;
-      const { metadata } = JSON.parse(text) as { metadata: { annotations: Record<string, string | null> } };
-      for (const [key, value] of Object.entries(metadata.annotations))
-        if (value === null) delete this.node.annotations[key];
-        else this.node.annotations[key] = value;
+      type Marks = Record<string, string | null>;
+      const { metadata } = JSON.parse(text) as {
+        metadata: Record<'annotations' | 'labels', Marks | undefined>;
+      };
+      for (const kind of ['annotations', 'labels'] as const)
+        for (const [key, value] of Object.entries(metadata[kind] ?? {}))
+          if (value === null) delete this.node[kind][key];
+          else this.node[kind][key] = value;
     }
     return {
       kind: 'Node',

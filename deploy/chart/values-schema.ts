@@ -142,6 +142,7 @@ export function valuesSchema(): Schema {
       installer: table({ resources: resources('Of the installer') }),
       runtimeClasses: table({
         create: yes('Whether there are RuntimeClasses'),
+        nodeSelector: texts('Nodes whose kubelet uses Berth: labels on top of that of the handler'),
         handlers: {
           type: 'array',
           description: 'Each with its name and the handler of the configuration',

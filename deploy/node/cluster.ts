@@ -6,13 +6,19 @@ import { isInCluster, serviceAccountLogin } from '../../kubernetes/login.ts';
 import { refuse } from '../../kubernetes/refusal.ts';
 import type { NodeView, PodView } from './drained.ts';
 
+/** What is written on a Node. */
+export interface NodeMarks {
+  annotations?: Record<string, string | null>;
+  labels?: Record<string, string | null>;
+}
+
 /** The Kubernetes API, as far as the installer needs it. */
 export interface Cluster {
   node(name: string): Promise<NodeView>;
   /** All pods that are bound to a node. */
   podsOn(node: string): Promise<PodView[]>;
-  /** Sets an annotation of a Node, or takes it away with null. */
-  annotate(node: string, key: string, value: string | null): Promise<void>;
+  /** Sets annotations and labels of a Node, or takes them away with null. */
+  mark(node: string, marks: NodeMarks): Promise<void>;
   /** A request of any kind, and its answer as it is parsed. Rejects with Fault. */
   request(
     method: 'GET' | 'PATCH',
@@ -77,10 +83,9 @@ export function connectCluster(kubeconfig?: string): Cluster {
         owners: (metadata.ownerReferences ?? []).map(({ kind }) => kind),
       }));
     },
-    async annotate(node, key, value) {
-      const body = { metadata: { annotations: { [key]: value } } };
+    async mark(node, metadata) {
       const contentType = 'application/merge-patch+json';
-      await request('PATCH', `/api/v1/nodes/${node}`, { body, contentType });
+      await request('PATCH', `/api/v1/nodes/${node}`, { body: { metadata }, contentType });
     },
   };
 }

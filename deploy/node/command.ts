@@ -5,7 +5,7 @@ import { lockFile } from '../../native/flock.ts';
 import { connectCluster } from './cluster.ts';
 import { HostFiles } from './host-files.ts';
 import { install, rollback } from './install.ts';
-import { annotate, askForTurn, untilDrained } from './kubelet-ask.ts';
+import { askForTurn, markNode, untilDrained } from './kubelet-ask.ts';
 import { kubeletHealth, turnKubelet } from './kubelet-turn.ts';
 import { Node } from './node.ts';
 import { hostPrograms } from './programs.ts';
@@ -100,7 +100,7 @@ async function turnTo(
   );
   // This pod may be one of those that end now; the next one comes by here again.
   if (asked) await turned(options.host, want, settings.kubelet.seconds);
-  await withNode(options.host, (node) => annotate(node, cluster, name));
+  await withNode(options.host, (node) => markNode(node, cluster, name));
 }
 
 const TURN_EXTRA_MS = 300_000;
@@ -134,7 +134,7 @@ export async function nodeUninstall(options: NodeOptions): Promise<void> {
   if (kubelet !== undefined)
     await turnTo('restored', options, readSettings(options.settings)).catch((error: unknown) => {
       if (kubelet.phase !== 'restored') throw error;
-      say(`the Node's annotation stays as it is: ${messageOf(error)}`);
+      say(`the Node's annotation and label stay as they are: ${messageOf(error)}`);
     });
   const left = await withNode(options.host, (node) => uninstall(node, options));
   for (const line of left) say(`stays: ${line}`);

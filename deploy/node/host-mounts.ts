@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { umount } from '../../native/mount.ts';
 import { mounts } from '../../native/mountinfo.ts';
-import type { HostPrograms } from './programs.ts';
 
 const UMOUNT_MS = 60_000;
 
@@ -10,7 +9,11 @@ const UMOUNT_MS = 60_000;
  * Unmounts all at and below these paths of the node: whoever removed a directory with a mount in it would empty that.
  * Throws Fault `precondition` when something is in use.
  */
-export async function unmountBelow(run: HostPrograms['run'], root: string, paths: string[]): Promise<void> {
+export async function unmountBelow(
+  run: (argv: string[], timeoutMs: number) => Promise<{ code: number; stderr: string }>,
+  root: string,
+  paths: string[],
+): Promise<void> {
   const table = root === '/' ? mounts() : mounts('/proc/1');
   const isAt = (target: string, places: string[]): boolean =>
     places.some((place) => target === place || target.startsWith(`${place}/`));

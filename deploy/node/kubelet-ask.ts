@@ -9,6 +9,8 @@ import type { NodeSettings } from './settings.ts';
 
 /** The Node's annotation by which kubeadm finds the runtime (kubeadm-upgrade). */
 export const CRI_SOCKET = 'kubeadm.alpha.kubernetes.io/cri-socket';
+/** The Node's label by which pods that choose a handler of Berth find it. */
+export const KUBELET_LABEL = 'berth.dev/kubelet';
 const TURN_UNIT = 'berth-node-kubelet.service';
 
 /** The service that does the turn: on the node and not in a pod, since the pods end. It is gone after a reboot. */
@@ -74,19 +76,24 @@ export async function askForTurn(
   return true;
 }
 
-/** Lets kubeadm find the runtime that the kubelet has now. */
-export async function annotate(node: Node, cluster: Cluster, name: string): Promise<void> {
+/** Tells the cluster which runtime the kubelet has now: kubeadm by an annotation, the scheduler by a label. */
+export async function markNode(node: Node, cluster: Cluster, name: string): Promise<void> {
   const { kubelet } = node.state;
   if (kubelet === undefined) return;
   const { annotations } = await cluster.node(name);
   if (kubelet.phase === 'switched') {
-    if (annotations[CRI_SOCKET] === kubelet.endpoint) return;
     if (kubelet.annotation === undefined)
       node.note({ kubelet: { ...kubelet, annotation: annotations[CRI_SOCKET] ?? null } });
-    await cluster.annotate(name, CRI_SOCKET, kubelet.endpoint);
+    await cluster.mark(name, {
+      annotations: { [CRI_SOCKET]: kubelet.endpoint },
+      labels: { [KUBELET_LABEL]: 'true' },
+    });
   } else if (kubelet.phase === 'restored') {
-    if (kubelet.annotation !== undefined && annotations[CRI_SOCKET] === kubelet.endpoint)
-      await cluster.annotate(name, CRI_SOCKET, kubelet.annotation);
+    const isOurs = kubelet.annotation !== undefined && annotations[CRI_SOCKET] === kubelet.endpoint;
+    await cluster.mark(name, {
+      ...(isOurs ? { annotations: { [CRI_SOCKET]: kubelet.annotation ?? null } } : {}),
+      labels: { [KUBELET_LABEL]: null },
+    });
     node.note({ kubelet: undefined });
   }
 }

@@ -67,7 +67,7 @@ class FakeCluster implements Cluster {
   }
   node = (): never => assert.fail();
   podsOn = (): never => assert.fail();
-  annotate = (): never => assert.fail();
+  mark = (): never => assert.fail();
 }
 
 const cleaning = (nodeName: string, message?: string): NodePod => ({

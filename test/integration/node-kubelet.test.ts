@@ -105,6 +105,7 @@ describe('the kubelet of a node', function () {
     assert.equal(flags(), `KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=${OURS} --v=2"\n`);
     assert.equal(readFileSync(host.at('/run/kubelet-endpoint'), 'utf8'), OURS);
     assert.equal(api.node.annotations[CRI_SOCKET], OURS);
+    assert.deepEqual(api.node.labels, { 'berth.dev/kubelet': 'true' });
     assert.match((await install('switch')).output, /unchanged/);
   });
 
@@ -134,6 +135,7 @@ describe('the kubelet of a node', function () {
     assert.deepEqual([mode & 0o777, mtimeMs], [0o600, OLD.getTime()]);
     assert.equal(readFileSync(host.at('/run/kubelet-endpoint'), 'utf8'), THEIRS);
     assert.equal(api.node.annotations[CRI_SOCKET], THEIRS);
+    assert.deepEqual(api.node.labels, {});
     assert.ok(!existsSync(host.at('/opt/berth')));
   });
 

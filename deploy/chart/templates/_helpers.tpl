@@ -70,3 +70,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail "monitoring needs metrics that Prometheus reaches: set monitoring.listen, such as 0.0.0.0:9464" }}
 {{- end }}
 {{- end }}
+
+{{/* The daemon's socket, and the directory that the agent sees of the node. */}}
+{{- define "berth.socket" -}}
+{{- $listen := dig "cri" "listen" "unix:///run/berth/berth.sock" .Values.config }}
+{{- regexReplaceAll "^unix:(//)?" $listen "" }}
+{{- end }}
