@@ -44,6 +44,8 @@ export interface PluginCaller {
 /** Runs plugins by exec. A plugin that takes too long is killed with its process group and its descendants. */
 export class PluginRunner implements PluginCaller {
   readonly #exits: ExitWatcher;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<RunResult>>();
   #binDirs: string[];
   readonly #timeoutMs: number;
 
@@ -51,6 +53,15 @@ export class PluginRunner implements PluginCaller {
     this.#exits = exits;
     this.#binDirs = binDirs;
     this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Kills the plugins that run, and starts none any more: one that outlived its caller would go on beside the DEL that
+   * undoes it. What they were called for rejects.
+   */
+  async close(): Promise<void> {
+    this.#closing.abort(new Fault('unavailable', 'The daemon stops'));
+    await Promise.allSettled(this.#running);
   }
 
   /** Other directories from now on. */
@@ -88,18 +99,21 @@ export class PluginRunner implements PluginCaller {
     };
     const isProbe = call.verb === 'VERSION' || call.verb === 'STATUS';
     const timeoutMs = isProbe ? Math.min(PROBE_TIMEOUT_MS, this.#timeoutMs) : this.#timeoutMs;
-    const result = await run(this.#exits, {
+    this.#closing.signal.throwIfAborted();
+    const running = run(this.#exits, {
       path,
       argv: [call.type],
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       stdin: Buffer.from(JSON.stringify(call.config)),
       maxOutput: MAX_OUTPUT,
       timeoutMs,
-      signal,
+      signal: anyOf(signal, this.#closing.signal),
       // A child that left the plugin's process group belongs to it all the same.
       beforeKill: killDescendants,
     });
-    if (result.killed === 'abort') signal?.throwIfAborted();
+    this.#running.add(running);
+    const result = await running.finally(() => this.#running.delete(running));
+    if (result.killed === 'abort') anyOf(signal, this.#closing.signal).throwIfAborted();
     if (result.killed === 'timeout')
       throw new Fault('deadline', `${call.verb} took more than ${timeoutMs / 1000} s and was killed`, {
         subject,
@@ -112,6 +126,10 @@ export class PluginRunner implements PluginCaller {
       throw new Fault('internal', `${call.verb} printed what is no JSON: ${excerpt(text)}`, { subject });
     return parsed;
   }
+}
+
+function anyOf(caller: AbortSignal | undefined, closing: AbortSignal): AbortSignal {
+  return caller === undefined ? closing : AbortSignal.any([caller, closing]);
 }
 
 function killDescendants(pid: number): void {

@@ -269,6 +269,7 @@ class NodeNetwork implements LiveNetwork {
     await this.#overlay?.close();
     await this.#looking?.catch(() => undefined);
     await this.#bridge.close();
+    await this.#executables.close();
     await this.#cni.close();
     this.#firewall.close();
   }
