@@ -201,8 +201,9 @@ export class Server {
       const ms = performance.now() - begun;
       const name = grpc.status[code];
       observe?.(rpc, name, ms / 1000);
-      const fields = { rpc, code: name, ms: Math.round(ms * 100) / 100, ...objectOf(error) };
-      if (code === grpc.status.OK) return log.debug(fields, 'done');
+      const ended = { rpc, code: name, ms: Math.round(ms * 100) / 100 };
+      if (code === grpc.status.OK) return log.debug(ended, 'done');
+      const fields = { ...ended, ...objectOf(error), ...idsOf(codec, bytes) };
       const unexpected = code === grpc.status.UNKNOWN && !(error instanceof Fault);
       const stack = unexpected && error instanceof Error ? { stack: error.stack } : {};
       if (LOUD.has(code)) log.error({ ...fields, ...stack }, details);
@@ -219,10 +220,26 @@ function statusOf(rpc: Rpc, error: unknown, signal: AbortSignal): WireStatus {
   return { code: grpc.status.UNAVAILABLE, details };
 }
 
+/** The objects that a request names. */
+function idsOf(
+  { decode }: RpcDescription['request'],
+  bytes: Buffer,
+): { sandbox?: string; container?: string } {
+  try {
+    const { podSandboxId, containerId } = decode(bytes) as { podSandboxId?: string; containerId?: string };
+    return {
+      ...(podSandboxId ? { sandbox: podSandboxId } : {}),
+      ...(containerId ? { container: containerId } : {}),
+    };
+  } catch {
+    return {}; // that it cannot be read is what is being logged
+  }
+}
+
 /** What an error is about, so that a log can be searched for it: a pod, a container or an image, and the stage. */
 function objectOf(error: unknown): { sandbox?: string; container?: string; image?: string; stage?: string } {
   if (!(error instanceof Fault)) return {};
-  const [, kind, name] = /^(sandbox|container|image) (\S+)$/.exec(error.subject ?? '') ?? [];
+  const [, kind, name] = /^(sandbox|container|image) (\S+)/.exec(error.subject ?? '') ?? [];
   return {
     ...(kind === undefined ? {} : { [kind]: name }),
     ...(error.stage === undefined ? {} : { stage: error.stage }),
