@@ -22,6 +22,7 @@ const PROGRAMS: Record<string, string> = {
   chromium: 'chromium',
   'mkfs.ext4': 'e2fsprogs',
   openssl: 'openssl',
+  systemctl: 'systemd',
   nsenter: 'util-linux',
   unshare: 'util-linux',
   mount: 'mount',
