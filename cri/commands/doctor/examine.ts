@@ -12,6 +12,7 @@ import { nodeFacts } from '../../../pod/spec/node-facts.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Finding } from './finding.ts';
 import { probeHandlers } from './handlers.ts';
+import { systemdFacts, systemdFindings } from './systemd.ts';
 
 /** pidfd, openat2, new mount API, time namespaces; overlay layers are given one by one since 6.8. */
 const MIN_KERNEL = [5, 15] as const;
@@ -33,6 +34,7 @@ export async function examine(config: Config): Promise<Finding[]> {
       await packetFilter(config, exits),
       apparmor(),
       finding(true, 'note', 'SELinux', nodeFacts().selinux ? 'on' : 'off'),
+      ...systemdFindings(await systemdFacts(config, exits)),
     ];
     return root ? [...found, ...(await probeHandlers(config, exits))] : found;
   } finally {
