@@ -13,7 +13,7 @@ describe('the room of pauses', () => {
     writeSync(writer, 'text');
     // In the place of a child that has not executed its program yet.
     const code = `setTimeout(() => require('node:fs').closeSync(${writer}), 100)`;
-    const other = new Worker(code, { eval: true });
+    const other = new Worker(code, { eval: true, trackUnmanagedFds: false });
     await new Promise((resolve) => other.once('online', resolve));
     makeReadOnly(tree.fd);
     assert.throws(() => openSync(file, 'w'), { code: 'EROFS' });
