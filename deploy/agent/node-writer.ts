@@ -42,7 +42,8 @@ export class NodeWriter {
 
   /** The agent's labels are these, and no others. */
   async label(view: NodeView, labels: Record<string, string>): Promise<NodeView> {
-    const config = this.#config(view, { labels });
+    // What is left out is given up, with its owner's entry; an empty one would be owned.
+    const config = this.#config(view, Object.keys(labels).length === 0 ? {} : { labels });
     const after = await this.#patch('', { ...APPLY, body: config });
     if (isDeepStrictEqual(after.labels, labels)) return after;
     // Somebody else owns some of them, too (by an edit, or since the owners were lost): an apply leaves those.
@@ -59,7 +60,7 @@ export class NodeWriter {
 
   /** The agent's condition is this, or there is none. */
   async condition(view: NodeView, condition: NodeCondition | undefined): Promise<NodeView> {
-    const status = { conditions: condition === undefined ? [] : [condition] };
+    const status = condition === undefined ? undefined : { conditions: [condition] };
     const after = await this.#patch('/status', { ...APPLY, body: this.#config(view, {}, status) });
     if (condition !== undefined || after.condition === undefined) return after;
     return await this.#patch('/status', {

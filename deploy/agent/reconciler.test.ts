@@ -18,6 +18,7 @@ const LABELS = { 'berth.dev/version': '1', 'berth.dev/handler.crun': 'true' };
 class Cluster {
   readonly store = new NodeStore(() => {});
   readonly patches: string[] = [];
+  readonly bodies: object[] = [];
   failure: 'before' | 'after' | 429 | undefined;
 
   constructor() {
@@ -33,6 +34,7 @@ class Cluster {
     if (failure === 'before') return Promise.reject(new Error('no answer'));
     if (failure === 429) return answer(429, { message: 'slow down' });
     if (method === 'GET') return answer(200, { items: this.store.all() });
+    this.bodies.push(body!);
     this.patches.push(`${path.replace('/api/v1/nodes/', '')} ${contentType.replace(/.*\/|\+.*/g, '')}`);
     const [status, said] = this.store.patch('n', body as Json, {
       type: contentType,
@@ -177,6 +179,14 @@ describe('a Node that is to say what Berth says', () => {
     const { labels, condition } = nodeViewOf(cluster.node)!;
     assert.deepEqual([labels, condition], [{}, undefined]);
     assert.deepEqual(cluster.others, before);
+    const owners = (cluster.node.metadata['managedFields'] as Json[]).map(({ manager }) => manager);
+    assert.ok(!owners.includes('berth-agent'), owners.join());
+    assert.deepEqual(cluster.bodies.slice(2).map(Object.keys), [
+      ['apiVersion', 'kind', 'metadata'],
+      ['metadata'],
+      ['apiVersion', 'kind', 'metadata'],
+      ['metadata', 'status'],
+    ]);
     await writer.condition(await writer.label((await writer.read())!, {}), undefined);
   });
 
