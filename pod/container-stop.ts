@@ -56,12 +56,13 @@ function beginStop(parts: Parts, container: Container, killAt: number): StopInFl
       } else stop.killAt = 0;
       for (let left = graceLeft(stop); left > 0 && container.alive; left = graceLeft(stop)) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, left);
+          const timer = setTimeout(() => wake(), left);
           wake = () => {
             clearTimeout(timer);
+            forget();
             resolve();
           };
-          void container.exited.then(wake);
+          const forget = container.atExit(wake);
         });
       }
     });

@@ -72,6 +72,8 @@ export class Container {
   /** Settles when the exit is recorded. */
   readonly exited: Promise<void>;
   readonly markExited: () => void;
+  /** What is to be done at the exit. A promise would keep each of them until then, whoever has lost interest. */
+  readonly #atExit = new Set<() => void>();
   /** Settles when what it held is given back after the exit. */
   releasing: Promise<void> | undefined;
   /** The running create: a stop of the sandbox ends it. */
@@ -105,6 +107,19 @@ export class Container {
     this.exited = promise;
     this.markExited = resolve;
     if (record.phase === 'exited') resolve();
+    void promise.then(() => {
+      for (const act of this.#atExit) act();
+      this.#atExit.clear();
+    });
+  }
+
+  /** Calls `act` when the exit is recorded, or soon when it is already. What it gives back takes that back. */
+  atExit(act: () => void): () => void {
+    // One of its own for each call: equal functions are two.
+    const own = (): void => act();
+    if (this.record.phase === 'exited') void this.exited.then(own);
+    else this.#atExit.add(own);
+    return () => void this.#atExit.delete(own);
   }
 
   get id(): string {

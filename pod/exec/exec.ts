@@ -36,7 +36,8 @@ export async function exec(
     void over.then(() => container.execs--);
     parts.sessions.add(() => session.kill(), over);
     // Its processes are killed with the container's cgroup; this is for one that has left it.
-    void container.exited.then(() => session.kill());
+    const forget = container.atExit(() => session.kill());
+    void over.then(forget);
     return session;
   } catch (error) {
     container.execs--;

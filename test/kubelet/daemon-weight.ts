@@ -57,7 +57,7 @@ export class DaemonScales {
     const looks: Pick<Weight, 'heap' | 'pss' | 'rss'>[] = [];
     for (let look = 0; look < LOOKS; look++) {
       if (look > 0) await sleep(BETWEEN_LOOKS_MS);
-      const heap = await this.#heap();
+      const heap = await heapOf(this.#node, this.#heapFile);
       const pid = this.#node.pid;
       looks.push({ heap, pss: kibOf(pid, 'Pss') / 1024, rss: kibOf(pid, 'Rss') / 1024 });
     }
@@ -74,16 +74,20 @@ export class DaemonScales {
     this.#fds.push(readdirSync(`/proc/${pid}/fd`).length);
     this.#threads.push(readdirSync(`/proc/${pid}/task`).length);
   }
+}
 
-  async #heap(): Promise<number> {
-    rmSync(this.#heapFile, { force: true });
-    process.kill(this.#node.pid, 'SIGUSR2');
-    await eventually('the daemon has collected its garbage', 20_000, () =>
-      existsSync(this.#heapFile) ? true : undefined,
-    );
-    const { heapUsed, external } = JSON.parse(readFileSync(this.#heapFile, 'utf8')) as Record<string, number>;
-    return (heapUsed! + external!) / MIB;
-  }
+/**
+ * Heap and buffers of a node's daemon in MiB, after a garbage collection. It has to have been started with
+ * `probeEnvironment`, which names the file.
+ */
+export async function heapOf(node: TestNode, heapFile: string): Promise<number> {
+  rmSync(heapFile, { force: true });
+  process.kill(node.pid, 'SIGUSR2');
+  await eventually('the daemon has collected its garbage', 20_000, () =>
+    existsSync(heapFile) ? true : undefined,
+  );
+  const { heapUsed, external } = JSON.parse(readFileSync(heapFile, 'utf8')) as Record<string, number>;
+  return (heapUsed! + external!) / MIB;
 }
 
 function kibOf(pid: number, key: string): number {
