@@ -27,9 +27,11 @@ export async function writeTar(directory: string, file: string, epoch: number): 
   });
   const out = createWriteStream(file);
   // Node writes no name and no time into the header.
-  if (/\.t?gz$/.test(file)) await pipeline(child.stdout, createGzip({ level: 6 }), out);
-  else await pipeline(child.stdout, out);
-  await ended;
+  const compressed = /\.t?gz$/.test(file);
+  const written = compressed
+    ? pipeline(child.stdout, createGzip({ level: 6 }), out)
+    : pipeline(child.stdout, out);
+  await Promise.all([written, ended]);
 }
 
 /** SHA-256 of a file, in hexadecimal. */
