@@ -52,7 +52,7 @@ export async function warmCompileCache(directory: string, inside: string, files:
     `$node node_modules/mocha/bin/mocha.js --dry-run ${files.join(' ')} 3>/dev/null || true`,
     '$node --eval "import(process.cwd() + \'/test/vm/inside/service-node.ts\')" || true',
   ].join('\n');
-  const argv = ['unshare', '-m', '--propagation', 'private', 'nice', 'sh', '-c', script];
+  const argv = ['unshare', '-m', '--propagation', 'private', 'sh', '-c', script];
   await program(argv, LIMIT_MS).catch(() => undefined);
 }
 

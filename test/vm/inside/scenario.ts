@@ -21,8 +21,8 @@ import { ServiceNode, sh } from './service-node.ts';
 
 const REGISTRY = '127.0.0.1:5000';
 const LARGE = `${REGISTRY}/large:1`;
-const LARGE_LAYERS = 4;
-const LARGE_LAYER_BYTES = 24 << 20;
+const LARGE_LAYERS = 3;
+const LARGE_LAYER_BYTES = 10 << 20;
 
 const REGISTRY_CONFIG = `version: 0.1
 log: { level: error, accesslog: { disabled: true } }
