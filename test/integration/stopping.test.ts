@@ -16,6 +16,8 @@ describe('the daemon is told to stop while something hangs', () => {
   it('answers what it cuts short, ends in time, and the work is undone or done after the next start', async function () {
     this.timeout(180_000);
     const { node } = suite;
+    const census = async (): Promise<DaemonCensus> =>
+      JSON.parse((await node.client.call('Census', {})).json) as DaemonCensus;
     const pod = await runPod(node, 'lives', ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done']);
 
     // A CNI plugin that hangs, and a registry that takes connections and says nothing.
@@ -46,6 +48,7 @@ describe('the daemon is told to stop while something hangs', () => {
     const events = (async () => {
       for await (const _event of node.client.stream('GetContainerEvents', {}));
     })();
+    while ((await census()).events.subscribers === 0) await sleep(50);
     const begun = performance.now();
     await node.stop();
     const took = performance.now() - begun;
@@ -65,9 +68,7 @@ describe('the daemon is told to stop while something hangs', () => {
     await node.start();
     assert.equal((await statusOf(node, pod.container)).state, ContainerState.RUNNING);
     await node.client.call('StopContainer', { containerId: pod.container, timeout: 0 });
-    const debts = async (): Promise<unknown[]> =>
-      (JSON.parse((await node.client.call('Census', {})).json) as DaemonCensus).debts;
-    while ((await debts()).length > 0) await sleep(200);
+    while ((await census()).debts.length > 0) await sleep(200);
     await node.exec(['umount', '/usr/lib/cni']);
     await node.exec(['rm', '-rf', programs, started]);
   });
