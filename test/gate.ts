@@ -143,11 +143,11 @@ function mocha(files: string[], limitMs: number, flags: string[], handler = ''):
 
 async function check(): Promise<void> {
   const node = process.execPath;
-  await step('types', () => tool(join(BIN, 'tsc'), ['--noEmit'], { limitMs: MINUTE }));
+  await step('types', () => tool(join(BIN, 'tsc'), ['--noEmit'], { limitMs: 5 * MINUTE }));
   await step('lint', () =>
-    tool(join(BIN, 'oxlint'), ['--type-aware', '--deny-warnings'], { limitMs: MINUTE }),
+    tool(join(BIN, 'oxlint'), ['--type-aware', '--deny-warnings'], { limitMs: 5 * MINUTE }),
   );
-  await step('format', () => tool(join(BIN, 'oxfmt'), ['--check'], { limitMs: MINUTE }));
+  await step('format', () => tool(join(BIN, 'oxfmt'), ['--check'], { limitMs: 5 * MINUTE }));
   const tree = SourceTree.fromDisk(ROOT);
   for (const rule of RULES)
     await step(rule.name, () => {
@@ -159,10 +159,10 @@ async function check(): Promise<void> {
       };
     });
   await step('the generated codec is up to date', () =>
-    tool(node, ['cri/proto/generate.ts', '--check'], { limitMs: MINUTE }),
+    tool(node, ['cri/proto/generate.ts', '--check'], { limitMs: 5 * MINUTE }),
   );
   await step('the generated documents are up to date', () =>
-    tool(node, ['cri/documents/generate.ts', '--check'], { limitMs: MINUTE }),
+    tool(node, ['cri/documents/generate.ts', '--check'], { limitMs: 5 * MINUTE }),
   );
   const units = globSync(UNIT, { cwd: ROOT }).sort();
   await step('unit tests:', () => mocha(units, 6 * MINUTE, ['--parallel', '--jobs', '2']));
