@@ -25,7 +25,11 @@ function handDown(directory: string): void {
 function makeOne(path: string): void {
   if (existsSync(path)) return;
   mkdirSync(path);
-  if (existsSync(join(path, 'cgroup.controllers'))) return handDown(dirname(path));
+  if (existsSync(join(path, 'cgroup.controllers'))) {
+    // The v2 tree of a hybrid machine is to keep what it has: a controller that is used there is nobody else's any more.
+    if (existsSync('/sys/fs/cgroup/cgroup.controllers')) handDown(dirname(path));
+    return;
+  }
   // A v1 cpuset without processors or memory nodes takes no process.
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     const file = join(path, name);
