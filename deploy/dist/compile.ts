@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HOME } from './stage.ts';
 
@@ -66,9 +66,20 @@ export async function compile(prefix: string): Promise<void> {
         // `doctor` says by its exit code what this machine lacks.
       }
   } finally {
+    removeCgroups(basename(directory));
     rmSync(directory, { recursive: true, force: true });
   }
   if (!existsSync(cache)) throw new Error('Node has written no compiled code');
+}
+
+/** What OCI runtimes leave of a parent that is nobody's: empty directories, in each hierarchy. */
+function removeCgroups(name: string): void {
+  const tops = globSync([`/sys/fs/cgroup/${name}`, `/sys/fs/cgroup/*/${name}`]);
+  const below = tops.flatMap((top) => globSync(`${top}/**/`));
+  const deepestFirst = [...new Set([...tops, ...below].map((path) => path.replace(/\/$/, '')))].toSorted(
+    (one, other) => other.length - one.length,
+  );
+  for (const path of deepestFirst) rmdirSync(path);
 }
 
 function configuration(directory: string, socket: string): string {
@@ -78,7 +89,7 @@ state = "${directory}/state"
 listen = "unix://${socket}"
 [runtime]
 cgroup_driver = "cgroupfs"
-cgroup_parent = "/${directory.split('/').at(-1)}"
+cgroup_parent = "/${basename(directory)}"
 [image]
 registry_config_dir = "${directory}/certs.d"
 [network]

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { debianRoot, inRoot, SUITES, type Suite } from '../debian-root.ts';
+import { removeCgroups } from '../node-space.ts';
 import { containerConfig, createContainer, eventually, podConfig, runSandbox } from '../pods.ts';
 import { useNode } from '../use-node.ts';
 
@@ -13,12 +14,15 @@ const REPOSITORY = join(import.meta.dirname, '../..');
 /** For what is built once: roots from a mirror, the release itself. Far more than it takes. */
 const BUILD_LIMIT_MS = 900_000;
 
+/** Seen from all namespaces. */
+const CGROUP = `/berth-release-${process.pid}`;
+
 const SERVE = `cat >/tmp/berth.toml <<END
 root = "/var/lib/berth"
 state = "/run/berth"
 [runtime]
 cgroup_driver = "cgroupfs"
-cgroup_parent = "/berth-release-$$"
+cgroup_parent = "${CGROUP}"
 [network]
 pod_cidr = "10.86.0.0/24"
 END
@@ -43,7 +47,10 @@ describe('the release', () => {
     ]);
   });
 
-  after(() => rmSync(directory, { recursive: true, force: true }));
+  after(() => {
+    rmSync(directory, { recursive: true, force: true });
+    assert.deepEqual(removeCgroups(CGROUP), []);
+  });
 
   const inside = (suite: Suite, script: string): Promise<string> =>
     inRoot(roots.get(suite)!, directory, script);
