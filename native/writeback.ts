@@ -17,11 +17,19 @@ export function startWriteback(fd: number, offset = 0, length = 0): void {
   check('sync_file_range', syncFileRange(fd, offset, length, SYNC_FILE_RANGE_WRITE));
 }
 
+let ahead: Promise<unknown> | undefined;
+
 /**
- * Writes out the file system that holds `path`, on a thread of Node's pool. Only a head start for the sync that
- * counts: failures of the writing are left to that.
+ * Has the disk begin with all that waits for it on the file system of `path` (syncfs(2)), on a thread of Node's pool:
+ * only a head start for the sync that counts, which also tells of failures. One at a time; what comes meanwhile is left
+ * to that sync.
  */
-export async function syncAhead(path: string): Promise<void> {
-  using fd = new OwnedFd(openPath(path, O.RDONLY));
-  await syncInPool(fd.fd);
+export function syncAhead(path: string): void {
+  if (ahead !== undefined) return;
+  const fd = new OwnedFd(openPath(path, O.RDONLY));
+  ahead = syncInPool(fd.fd).finally(() => {
+    fd[Symbol.dispose]();
+    ahead = undefined;
+  });
+  ahead.catch(() => {});
 }

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { Fault } from '../../ground/fault.ts';
 import { isErrno } from '../../native/errno.ts';
 import { lutimesNs, makedev, mknod } from '../../native/node.ts';
+import { startWriteback } from '../../native/writeback.ts';
 import { fsetxattr, lsetxattr } from '../../native/xattr.ts';
 import type { TarEntry } from '../tar/format.ts';
 import { nameBytes, type TarSink } from '../tar/reader.ts';
@@ -35,6 +36,18 @@ export interface RootAttributes {
   mtimeNs: bigint;
 }
 
+/** A file that is being written. */
+interface OpenFile {
+  fd: number;
+  path: string;
+  entry: TarEntry;
+  /** Bytes so far, and how many of them the disk has been told to begin with. */
+  written: number;
+  begun: number;
+}
+
+/** Bytes of one file after which the disk begins with them: what waited for the sync at the end would wait longer. */
+const WRITEBACK = 4 * 1024 * 1024;
 const DISK_BLOCK = 4096;
 /** AUFS's own records, one of which means "opaque" (OCI image specification, layer.md, "Opaque Whiteout"). */
 const WHITEOUT_META = '.wh..wh.';
@@ -56,7 +69,7 @@ export class LayerExtractor implements TarSink {
   readonly #umask = process.umask();
   /** Times of directories are set last: what is made inside changes them. */
   readonly #directoryTimes = new Map<string, bigint>();
-  #open: { fd: number; path: string; entry: TarEntry } | undefined;
+  #open: OpenFile | undefined;
   #entries = 0;
   #bytes = 0;
   #inodes = 1;
@@ -98,6 +111,11 @@ export class LayerExtractor implements TarSink {
     }
     try {
       for (let done = 0; done < bytes.length;) done += fs.writeSync(open.fd, bytes, done);
+      open.written += bytes.length;
+      if (open.written - open.begun >= WRITEBACK) {
+        startWriteback(open.fd, open.begun, open.written - open.begun);
+        open.begun = open.written;
+      }
     } catch (error) {
       throw entryFault(open.entry, error);
     }
@@ -158,7 +176,7 @@ export class LayerExtractor implements TarSink {
         let fd = -1;
         if (contentIsKept(entry)) this.#recipe?.file(path === normalPath(entry.path) ? undefined : path);
         this.#create(path, (place) => (fd = fs.openSync(place, CREATE, entry.mode & 0o777)));
-        this.#open = { fd, path, entry };
+        this.#open = { fd, path, entry, written: 0, begun: 0 };
         this.#count(entry.size);
         return;
       }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { Fault } from '../../ground/fault.ts';
 import { releaseFreeMemory } from '../../native/memory.ts';
+import { syncAhead } from '../../native/writeback.ts';
 import type { ExtractLimits } from './extract.ts';
 import type { Failure, Reply, Request, Settlement, Unpacked } from './protocol.ts';
 
@@ -202,7 +203,10 @@ export class UnpackStream {
       this.#room?.();
     });
     this.#job = worker.begin({
-      unpacked: resolve,
+      unpacked: (layer) => {
+        resolve(layer);
+        syncAhead(directory);
+      },
       fail: reject,
       consumed: (buffer) => this.#consumed(buffer),
     });

@@ -4,14 +4,20 @@ import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { Fault, messageOf } from '../../ground/fault.ts';
 import { syncfs } from '../../native/mount.ts';
+import { lowerPriority } from '../../native/priority.ts';
 import { adoptAttributes } from './implicit.ts';
 import { recipeFile, type Failure, type Reply, type Request, type Settlement } from './protocol.ts';
 import { UnpackJob } from './unpack-job.ts';
+
+const NICE = 10;
 
 /** The worker's side of UnpackPool: unpacks layers with synchronous file system calls, away from the event loop. */
 
 // This thread's own part of the compile cache: it may be ended at any time.
 flushCompileCache();
+
+// The event loop goes first: it answers the kubelet meanwhile.
+lowerPriority(NICE);
 
 const jobs = new Map<number, UnpackJob>();
 
