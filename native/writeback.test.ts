@@ -38,4 +38,6 @@ describe('writing ahead of a sync', () => {
     }
     assert.fail('a descriptor is still open');
   });
+
+  it('does nothing where nothing is', () => syncAhead(join(directory, 'absent')));
 });

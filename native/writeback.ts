@@ -1,3 +1,4 @@
+import { ErrnoError } from './errno.ts';
 import { bind, bindInPool, check } from './libc.ts';
 import { O, OwnedFd, openPath } from './fd.ts';
 
@@ -26,10 +27,20 @@ let ahead: Promise<unknown> | undefined;
  */
 export function syncAhead(path: string): void {
   if (ahead !== undefined) return;
-  const fd = new OwnedFd(openPath(path, O.RDONLY));
+  const fd = openOr(path);
+  if (fd === undefined) return;
   ahead = syncInPool(fd.fd).finally(() => {
     fd[Symbol.dispose]();
     ahead = undefined;
   });
   ahead.catch(() => {});
+}
+
+function openOr(path: string): OwnedFd | undefined {
+  try {
+    return new OwnedFd(openPath(path, O.RDONLY));
+  } catch (error) {
+    if (error instanceof ErrnoError) return undefined;
+    throw error;
+  }
 }
