@@ -28,6 +28,19 @@ describe('the metrics', () => {
     await server.close();
   });
 
+  it('call everything a counter that is called a total', async () => {
+    const pods = new FakePods();
+    metrics.addCensus(() => pods.census());
+    const { text } = await page();
+    const wrong = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].filter(
+      ([, name, type]) => name!.endsWith('_total') !== (type === 'counter'),
+    );
+    assert.deepEqual(
+      wrong.map(([line]) => line),
+      [],
+    );
+  });
+
   it('follow the pulls, each only while it runs', async () => {
     const progress = { layersDone: 1, layersTotal: 2, bytesDone: 70, bytesTotal: 100, layers: [] };
     const running = [

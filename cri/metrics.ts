@@ -145,8 +145,8 @@ export class Metrics implements StageObserver {
         debts.set(counts.debts.length);
         quarantined.set(counts.quarantined.length);
         inFlight.set(counts.inFlight.length);
-        eventsDropped.set(counts.events.dropped);
-        logCuts.set(counts.logCuts);
+        setTotal(eventsDropped, counts.events.dropped);
+        setTotal(logCuts, counts.logCuts);
       },
     });
     // Set by the gauge above, which is asked first: one census for all.
@@ -167,12 +167,12 @@ export class Metrics implements StageObserver {
       help: 'Records that could not be read',
       registers,
     });
-    const eventsDropped = new Gauge({
+    const eventsDropped = new Counter({
       name: 'berth_container_events_dropped_total',
       help: 'Events that followers of GetContainerEvents lost because they read too slowly',
       registers,
     });
-    const logCuts = new Gauge({
+    const logCuts = new Counter({
       name: 'berth_container_log_cuts_total',
       help: 'Logs that came to their cap (runtime.max_log_bytes), so that lines were dropped',
       registers,
@@ -226,9 +226,14 @@ export class Metrics implements StageObserver {
     gauge('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss());
     gauge('nodejs_heap_size_used_bytes', 'JavaScript heap in use', () => process.memoryUsage().heapUsed);
     gauge('process_open_fds', 'Open file descriptors', () => readdirSync('/proc/self/fd').length);
-    gauge('process_cpu_seconds_total', 'Processor time, user and system', () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
+    new Counter({
+      name: 'process_cpu_seconds_total',
+      help: 'Processor time, user and system',
+      registers,
+      collect() {
+        const { user, system } = process.cpuUsage();
+        setTotal(this, (user + system) / 1e6);
+      },
     });
   }
 
@@ -256,15 +261,21 @@ export class Metrics implements StageObserver {
       help: `99th percentile of the delay of the event loop ${since}`,
       registers,
     });
-    new Gauge({
+    new Counter({
       name: 'berth_event_loop_stalls_total',
       help: 'Delays of the event loop above 50 ms since the start',
       registers,
       collect() {
-        this.set(loop.stalls);
+        setTotal(this, loop.stalls);
       },
     });
   }
+}
+
+/** A count that is kept elsewhere. */
+function setTotal(counter: Counter, count: number): void {
+  counter.reset();
+  counter.inc(count);
 }
 
 function setEach<L extends string>(gauge: Gauge<L>, label: L, counts: Record<string, number>): void {
