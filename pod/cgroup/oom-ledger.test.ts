@@ -48,6 +48,20 @@ describe('the ledger of kills for want of memory', () => {
     assert.equal(ledger.leave('b', '/pod/b', true), 1);
   });
 
+  it('knows of a killed child, whose parent ended by itself', () => {
+    const ledger = open();
+    counts('/pod', 1);
+    for (const id of ['a', 'b']) {
+      counts(`/pod/${id}`, 0);
+      ledger.enter(id, `/pod/${id}`);
+    }
+    counts('/pod', 3);
+    vanishes('/pod/a');
+    assert.equal(ledger.leave('a', '/pod/a', false), 2);
+    vanishes('/pod/b');
+    assert.equal(ledger.leave('b', '/pod/b', false), 0);
+  });
+
   it('takes up what lived before the daemon', () => {
     counts('/pod', 7);
     counts('/pod/a', 3);

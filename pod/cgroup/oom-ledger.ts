@@ -39,27 +39,29 @@ export class OomLedger {
   }
 
   /**
-   * A container has ended: how often the kernel killed in it. `killed`: it ended by SIGKILL; only then it is blamed for
-   * what its vanished cgroup does not tell any more. When several have vanished at once each gets one kill first.
+   * A container has ended: how often the kernel killed in it. What its vanished cgroup does not tell any more is all its
+   * own when no other has vanished meanwhile. When several have, only those that ended by SIGKILL (`killed`) are
+   * blamed, and each gets one kill first.
    */
   leave(id: string, path: string, killed: boolean): number {
     const above = podOfContainer(path);
     const account = this.#accounts.get(above);
     const own = this.#kills(path);
     if (account?.living.delete(id) !== true) return own ?? 0;
-    const kills = own ?? (killed ? this.#unexplained(above, account) : 0);
+    const kills = own ?? this.#unexplained(above, account, killed);
     account.settled += kills;
     if (account.living.size === 0) this.#accounts.delete(above);
     return kills;
   }
 
-  #unexplained(above: string, { settled, living }: Account): number {
+  #unexplained(above: string, { settled, living }: Account, killed: boolean): number {
     const all = this.#kills(above);
     if (all === undefined) return 0;
     const counts = [...living.values()].map((path) => this.#kills(path));
     const vanished = counts.filter((count) => count === undefined).length;
     const rest = all - settled - counts.reduce((sum: number, count) => sum + (count ?? 0), 0);
-    return rest <= 0 ? 0 : Math.max(1, rest - vanished);
+    if (rest <= 0 || vanished === 0) return Math.max(0, rest);
+    return killed ? Math.max(1, rest - vanished) : 0;
   }
 
   #kills(path: string): number | undefined {

@@ -128,7 +128,10 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
         assert.deepEqual([told.cpuShares, told.memoryLimitInBytes], [1024n, BigInt(128 * MIB)]);
         // systemd writes a unit's limits again when it is told to look at its units anew.
         await sh('systemctl daemon-reload');
-        assert.deepEqual(now(), changed);
+        // runc 1.1 does not tell systemd that the swap limit has become 0: systemd writes the former one.
+        const forgotten =
+          driver === 'systemd' && handler === 'runc' ? { 'memory.swap.max': String(32 * MIB) } : {};
+        assert.deepEqual(now(), { ...changed, ...forgotten });
         await node.client.call('StopPodSandbox', { podSandboxId: sandbox });
         assert.ok(!existsSync(cgroup));
         assert.equal(await sh(`systemctl list-units --all --no-legend 'berth-${container}*'`), '');
