@@ -232,12 +232,12 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
         const eats = (mib: number): string[] => [
           'sh',
           '-c',
-          `head -c ${mib}M /dev/zero | tail -c ${mib}M | sleep 1000`,
+          `dd if=/dev/zero bs=1M count=${mib} | tail -c ${mib}M | sleep 1000`,
         ];
         const swaps = await start('', eats(40), {
           resources: { memoryLimitInBytes: 32 * MIB, memorySwapLimitInBytes: 96 * MIB },
         });
-        await eventually('some of it is swapped', 60_000, async () => {
+        await eventually('some of it is swapped', 240_000, async () => {
           const { stats } = await node.client.call('ContainerStats', { containerId: swaps.container });
           return stats!.swap!.swapUsageBytes!.value > BigInt(4 * MIB) ? true : undefined;
         });
@@ -249,7 +249,7 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
           { resources: { memoryLimitInBytes: 32 * MIB, memorySwapLimitInBytes: 32 * MIB } },
           'none',
         );
-        await eventually('the kernel killed', 60_000, () =>
+        await eventually('the kernel killed', 240_000, () =>
           entry(none.cgroup, 'memory.events', 'oom_kill') > 0 ? true : undefined,
         );
         assert.equal(value(none.cgroup, 'memory.swap.current'), '0');
