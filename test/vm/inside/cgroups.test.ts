@@ -133,7 +133,7 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
           driver === 'systemd' && handler === 'runc' ? { 'memory.swap.max': String(32 * MIB) } : {};
         assert.deepEqual(now(), { ...changed, ...forgotten });
         await node.client.call('StopPodSandbox', { podSandboxId: sandbox });
-        assert.ok(!existsSync(cgroup));
+        await eventually('its cgroup is gone', 60_000, () => (existsSync(cgroup) ? undefined : true));
         assert.equal(await sh(`systemctl list-units --all --no-legend 'berth-${container}*'`), '');
       });
 
@@ -212,7 +212,7 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
       const { stats } = await node.client.call('ContainerStats', { containerId: container });
       const { cpu, memory, swap, io } = stats!;
       assert.ok(cpu!.usageCoreNanoSeconds!.value <= BigInt(entry(cgroup, 'cpu.stat', 'usage_usec')) * 1000n);
-      assert.ok(cpu!.usageNanoCores!.value > 100_000_000n && cpu!.usageNanoCores!.value < 800_000_000n);
+      assert.ok(cpu!.usageNanoCores!.value > 10_000_000n && cpu!.usageNanoCores!.value < 800_000_000n);
       assert.equal(memory!.availableBytes!.value, BigInt(64 * MIB) - memory!.workingSetBytes!.value);
       assert.ok(memory!.rssBytes!.value > 0n && memory!.pageFaults!.value > 0n);
       assert.equal(swap!.swapUsageBytes!.value + swap!.swapAvailableBytes!.value, BigInt(32 * MIB));
