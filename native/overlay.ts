@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { E, ErrnoError, isErrno } from './errno.ts';
 import { O, OwnedFd, openPath } from './fd.ts';
@@ -59,6 +60,9 @@ export function mountOverlay(overlay: OverlayOptions): void {
   } catch (error) {
     // Before Linux 6.15 layers have to lie in the mount namespace of who mounts.
     if (!isErrno(error, 'EINVAL')) throw error;
+    // The attempt has left its mark against a second mount with `volatile` (overlayfs.rst).
+    if (overlay.work !== undefined)
+      rmSync(join(overlay.work, 'work/incompat'), { recursive: true, force: true });
     mountOnView(overlay, view);
   }
 }

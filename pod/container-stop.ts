@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages } from '../ground/progress.ts';
 import { sleep, waitOrAbort } from '../ground/wait.ts';
+import { isErrno } from '../native/errno.ts';
 import { killProcess } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { killCgroup } from './cgroup/kill.ts';
@@ -52,7 +53,7 @@ function beginStop(parts: Parts, container: Container, killAt: number): StopInFl
     await at.stage('signal', async () => {
       // A created container's process waits for its start and does not hear a TERM.
       if (container.record.phase === 'running' && stop.killAt > performance.now()) {
-        signalInit(container, container.record.stopSignal);
+        if (!signalInit(parts, container, container.record.stopSignal)) stop.killAt = 0;
       } else stop.killAt = 0;
       for (let left = graceLeft(stop); left > 0 && container.alive; left = graceLeft(stop)) {
         await new Promise<void>((resolve) => {
@@ -77,17 +78,29 @@ function graceLeft(stop: StopInFlight): number {
   return Math.min(stop.killAt - performance.now(), 0x7fffffff);
 }
 
-function signalInit(container: Container, signal: number): void {
+/**
+ * False when a security module lets nobody signal the process, such as an AppArmor profile without a `signal` rule: only
+ * its cgroup can end it then.
+ */
+function signalInit(parts: Parts, container: Container, signal: number): boolean {
   const init = container.record.monitored?.init;
-  if (init !== undefined) killProcess(init.pid, init.startTime, signal);
+  try {
+    if (init !== undefined) killProcess(init.pid, init.startTime, signal);
+    return true;
+  } catch (error) {
+    if (!isErrno(error, 'EACCES')) throw error;
+    const hint = 'an AppArmor profile of the container needs the rule "signal (receive) peer=unconfined,"';
+    parts.log.warn({ container: container.id, signal, hint }, 'the process may not be signalled');
+    return false;
+  }
 }
 
 async function kill(parts: Parts, container: Container): Promise<void> {
-  signalInit(container, SIG.SIGKILL);
+  const heard = signalInit(parts, container, SIG.SIGKILL);
   // The end of a PID namespace's first process ends all others. In a shared one the cgroup knows who is meant; and a
   // frozen process, whose PID namespace it may ever be, does not end before it is thawed.
   const shared = container.record.config.security.namespaces.pid !== 'container';
-  if (shared || !(await endsWithin(container, USUAL_END_MS))) {
+  if (!heard || shared || !(await endsWithin(container, USUAL_END_MS))) {
     await killCgroup(container.record.cgroupPath).catch((error: unknown) => {
       parts.log.warn({ container: container.id, error: messageOf(error) }, 'could not kill by cgroup');
     });

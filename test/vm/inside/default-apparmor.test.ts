@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { addContainer, containerConfig, createContainer, runPod, shell } from '../../pods.ts';
+import {
+  addContainer,
+  containerConfig,
+  ContainerState,
+  createContainer,
+  runPod,
+  shell,
+  statusOf,
+} from '../../pods.ts';
 import { ServiceNode } from './service-node.ts';
 
 const NAMED = 'berth-test-named';
@@ -10,7 +18,12 @@ const PROFILES = '/sys/kernel/security/apparmor/profiles';
 function parser(flag: '--replace' | '--remove', text: string): void {
   execFileSync('apparmor_parser', ['--skip-cache', flag], { input: text, stdio: ['pipe', 'ignore', 'pipe'] });
 }
-const NAMED_TEXT = `profile ${NAMED} flags=(attach_disconnected) { file, network, capability, deny /forbidden w, }`;
+const profile = (name: string, more: string): string =>
+  `profile ${name} flags=(attach_disconnected) { file, network, capability, deny /forbidden w, ${more} }`;
+const NAMED_TEXT = profile(NAMED, 'signal,');
+/** Its processes hear no signal, not even SIGKILL. */
+const DEAF = 'berth-test-deaf';
+const DEAF_TEXT = profile(DEAF, '');
 
 /** All that AppArmor is not: what is denied then, it denied. */
 const OPEN = {
@@ -24,7 +37,7 @@ const OPEN = {
 describe('AppArmor', () => {
   let node: ServiceNode;
   before(async () => {
-    parser('--replace', NAMED_TEXT);
+    for (const text of [NAMED_TEXT, DEAF_TEXT]) parser('--replace', text);
     node = await ServiceNode.start('systemd', {
       runtime: {
         handlers: {
@@ -38,7 +51,7 @@ describe('AppArmor', () => {
   afterEach(() => node.clear());
   after(async () => {
     await node.stop();
-    parser('--remove', NAMED_TEXT);
+    for (const text of [NAMED_TEXT, DEAF_TEXT]) parser('--remove', text);
   });
 
   async function pidOf(containerId: string): Promise<string> {
@@ -50,6 +63,16 @@ describe('AppArmor', () => {
   const says = (container: string, line: string): Promise<string> =>
     shell(node, container, `(${line}) 2>&1 || true`);
   const context = (more: object): object => ({ linux: { securityContext: { ...OPEN, ...more } } });
+
+  it('does not keep a container alive that may not be signalled', async () => {
+    const { container } = await runPod(node, 'deaf', ['sleep', '1000'], {
+      pod: await node.pod('deaf'),
+      container: context({ apparmor: { profileType: 2, localhostRef: DEAF } }),
+    });
+    await node.client.call('StopContainer', { containerId: container, timeout: 600 });
+    const { state, exitCode } = await statusOf(node, container);
+    assert.deepEqual([state, exitCode], [ContainerState.EXITED, 137]);
+  });
 
   for (const handler of ['crun', 'runc', 'crun-oci'])
     it(`confines containers and commands by the default profile, a named one, or none, with ${handler}`, async () => {
@@ -65,7 +88,7 @@ describe('AppArmor', () => {
         container,
         `echo 10 > /proc/sys/vm/swappiness; echo h > /proc/sysrq-trigger; cat /proc/kcore | head -c 1;
          mkdir -p /m; mount -t tmpfs none /m;
-         echo 4000 > /proc/sys/kernel/shmmni && cat /proc/sys/kernel/shmmni; echo 1 > /proc/self/oom_score_adj && echo ok`,
+         echo 4000 > /proc/sys/kernel/shmmni && cat /proc/sys/kernel/shmmni; echo 1000 > /proc/self/oom_score_adj && echo ok`,
       );
       assert.deepEqual(lines.match(/(?:Permission|permission) denied/g)?.length, 4, lines);
       assert.match(lines, /4000\nok\n$/);
