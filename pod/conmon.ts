@@ -232,8 +232,8 @@ function createdInit(line: string, runtime: string): ProcessMark {
 }
 
 function programFor({ runtime, userns, stdin, tty }: MonitorRequest): string {
-  if (!userns || stdin || tty) return runtime.program();
-  const program = runtime.programWithoutInput();
+  if (!userns || (stdin && !tty)) return runtime.program();
+  const program = runtime.programWithoutInput(tty);
   if (program !== undefined) return program;
   throw new Fault('precondition', 'This node executes no files in memory', {
     hint: 'see vm.memfd_noexec in sysctl(8); pods with a user namespace need them',

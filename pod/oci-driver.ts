@@ -52,6 +52,7 @@ export class OciDriver implements OciRuntime {
   /** For crun, which otherwise copies itself at every start. (runc does so for `create` alone, and is large.) */
   readonly #sealed: SealedProgram | undefined;
   readonly #emptyInput = new EmptyInputProgram();
+  readonly #emptyStreams = new EmptyInputProgram({ terminal: true });
   readonly #exits: ExitWatcher;
   readonly #limit: Limit;
   #verbs = 0;
@@ -69,7 +70,7 @@ export class OciDriver implements OciRuntime {
     rmSync(logs, { recursive: true, force: true });
     mkdirSync(logs, { recursive: true, mode: 0o700 });
     // Made now: what is open in this process does not depend on which pods there were.
-    this.programWithoutInput();
+    for (const terminal of [false, true]) this.programWithoutInput(terminal);
     this.globalArgs = [`--root=${this.#root}`, ...(options.systemdCgroup ? ['--systemd-cgroup'] : [])];
   }
 
@@ -81,8 +82,8 @@ export class OciDriver implements OciRuntime {
     return this.#sealed?.path() ?? this.path;
   }
 
-  programWithoutInput(): string | undefined {
-    return this.#emptyInput.path(this.program());
+  programWithoutInput(terminal = false): string | undefined {
+    return (terminal ? this.#emptyStreams : this.#emptyInput).path(this.program());
   }
 
   startFifo(id: string): string {

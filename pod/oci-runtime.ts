@@ -38,9 +38,9 @@ export interface OciRuntime {
   program(): string;
   /**
    * The same with an input that is at its end, whatever input it is started with
-   * (`elf/empty-input.ts`). Undefined where that cannot be had.
+   * (`elf/empty-input.ts`); `terminal`: with an output of that kind, too. Undefined where that cannot be had.
    */
-  programWithoutInput(): string | undefined;
+  programWithoutInput(terminal?: boolean): string | undefined;
   /** Arguments before the verb. The monitor gives them to the runtime when it creates a container. */
   readonly globalArgs: readonly string[];
   /** It takes a seccomp filter that is already compiled (crun's `run.oci.seccomp_bpf_data`). */

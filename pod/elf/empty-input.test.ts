@@ -26,6 +26,18 @@ describe('a program that gives another one an empty input', () => {
       127,
     );
     program.close();
+    const both = new EmptyInputProgram({ terminal: true });
+    const streams = 'exec 3>&1; readlink /proc/self/fd/0 /proc/self/fd/3 >&2; echo swallowed';
+    const swallowed = await run(exits, {
+      path: both.path('/bin/sh')!,
+      argv: ['sh', '-c', streams],
+      timeoutMs: 5000,
+    });
+    const [first, second] = swallowed.stderr.toString().trim().split('\n');
+    assert.match(first!, /^pipe:/);
+    assert.equal(first, second);
+    assert.equal(swallowed.stdout.toString(), '');
+    both.close();
     await exits.close();
   });
 });

@@ -1,6 +1,5 @@
 import { rmSync } from 'node:fs';
-import { closeFd, OwnedFd, socketpair } from '../../native/fd.ts';
-import { devNullFd } from '../../native/spawn.ts';
+import { closeFd, OwnedFd, pipe2, socketpair } from '../../native/fd.ts';
 import { acceptUnix, listenUnix, receiveFd } from '../../native/unix-socket.ts';
 import type { TerminalDoor } from './command-terminal.ts';
 
@@ -34,19 +33,25 @@ export class EntryDoor implements TerminalDoor {
 /** For an OCI runtime, which connects to its `--console-socket` and sends the master there. */
 export class RuntimeDoor implements TerminalDoor {
   readonly path: string;
+  readonly theirs: readonly [number, number, number];
   readonly #listener: OwnedFd;
+  /** Not the node's /dev/null: crun gives the standard streams to the command's user. */
+  readonly #pipe: [OwnedFd, OwnedFd];
 
   /** `path` has to be short (unix(7)), and free. */
   constructor(path: string) {
     this.path = path;
-    this.#listener = new OwnedFd(listenUnix(path));
+    using undo = new DisposableStack();
+    this.#listener = undo.use(new OwnedFd(listenUnix(path)));
+    const [read, write] = pipe2();
+    this.#pipe = [new OwnedFd(read), new OwnedFd(write)];
+    this.theirs = [read, write, write];
+    undo.move();
   }
 
-  get theirs(): readonly [number, number, number] {
-    return [devNullFd(), devNullFd(), devNullFd()];
+  closeTheirs(): void {
+    for (const end of this.#pipe) end.close();
   }
-
-  closeTheirs(): void {}
 
   receive(): number | undefined {
     const connection = acceptUnix(this.#listener.fd);
@@ -59,6 +64,7 @@ export class RuntimeDoor implements TerminalDoor {
   }
 
   [Symbol.dispose](): void {
+    this.closeTheirs();
     this.#listener.close();
     rmSync(this.path, { force: true });
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { textOf } from '../remote-command.ts';
 import {
@@ -83,6 +84,8 @@ describe('pods with a user namespace', () => {
         assert.match(output, new RegExp(`^/dev/pts/\\d+\n${user}\nopened\n`));
         assert.match(output, /got more\n45 123\n$/);
         assert.equal(await command.exitCode(), 0);
+        const { uid, gid } = statSync('/dev/null');
+        assert.deepEqual([uid, gid], [0, 0], "the node's null device is the node's");
       });
 
   it('refuse users whom their range does not have', async () => {
