@@ -1,12 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../ground/fault.ts';
+import { Fault, messageOf } from '../ground/fault.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { giveToRoot, idMapText, type IdMappings } from '../native/id-mapping.ts';
 import { mounts } from '../native/mount.ts';
 import { run } from '../native/run.ts';
 import { findExecutable } from '../native/spawn.ts';
-import { ociCgroupsPath } from './cgroup/paths.ts';
+import { removeCgroup } from './cgroup/kill.ts';
+import { containerCgroup, ociCgroupsPath } from './cgroup/paths.ts';
 import { madeRecursiveReadOnly, RECURSIVE_PROBE, RECURSIVE_PROBE_MOUNT } from './handler-features.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import type { CommandCgroups, HandlerFeatures } from './pods.ts';
@@ -192,9 +193,20 @@ async function tryCreate(
       look(pid);
     } finally {
       await runtime.delete(id, { force: true });
+      await removeCgroupOf(id, options);
     }
   } finally {
     rmSync(bundle, { recursive: true, force: true });
+  }
+}
+
+/** crun leaves its cgroups in trees of v1 that it has no use for (perf_event). */
+async function removeCgroupOf(id: string, { cgroupDriver, cgroupParent }: ProbeOptions): Promise<void> {
+  try {
+    await removeCgroup(containerCgroup(cgroupDriver, cgroupParent, id));
+  } catch (error) {
+    // Its process is being waited for: the handler is none the worse.
+    if (!(error instanceof Fault && error.kind === 'precondition')) throw error;
   }
 }
 
