@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Fault } from '../ground/fault.ts';
+import { isErrno } from '../native/errno.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { mountTmpfs, umount } from '../native/mount.ts';
 import { inNetns, isNsfs } from '../native/namespaces.ts';
@@ -359,11 +360,17 @@ describe('sandboxes made in process', () => {
 
   /** The namespaces of these threads of this process. */
   function namespacesOf(tasks: (string | number)[]): string[] {
-    const links = tasks.flatMap((task) =>
-      ['net', 'ipc', 'uts', 'pid_for_children', 'mnt'].map((kind) =>
-        readlinkSync(`/proc/self/task/${task}/ns/${kind}`),
-      ),
-    );
+    const links = tasks.flatMap((task) => {
+      try {
+        return ['net', 'ipc', 'uts', 'pid_for_children', 'mnt'].map((kind) =>
+          readlinkSync(`/proc/self/task/${task}/ns/${kind}`),
+        );
+      } catch (error) {
+        // The thread has ended meanwhile.
+        if (!isErrno(error, 'ENOENT', 'ESRCH')) throw error;
+        return [];
+      }
+    });
     return [...new Set(links)].sort();
   }
 
@@ -371,8 +378,12 @@ describe('sandboxes made in process', () => {
   async function isBackOnNode(): Promise<void> {
     const all = (): string[] => namespacesOf(readdirSync('/proc/self/task'));
     const own = namespacesOf([process.pid]);
-    for (let tries = 0; tries < 100 && !isDeepStrictEqual(all(), own); tries++) await sleep(50);
-    assert.deepEqual(all(), own);
+    let seen = all();
+    for (let tries = 0; tries < 100 && !isDeepStrictEqual(seen, own); tries++) {
+      await sleep(50);
+      seen = all();
+    }
+    assert.deepEqual(seen, own);
   }
 
   /** The pids of all pauses that this process has started. */

@@ -9,14 +9,14 @@ import { adoptAttributes } from './implicit.ts';
 import { recipeFile, type Failure, type Reply, type Request, type Settlement } from './protocol.ts';
 import { UnpackJob } from './unpack-job.ts';
 
-const NICE = 10;
-
 /** The worker's side of UnpackPool: unpacks layers with synchronous file system calls, away from the event loop. */
+
+/** The event loop goes first (setpriority(2)): it answers the kubelet meanwhile. */
+const NICE = 10;
 
 // This thread's own part of the compile cache: it may be ended at any time.
 flushCompileCache();
 
-// The event loop goes first: it answers the kubelet meanwhile.
 lowerPriority(NICE);
 
 const jobs = new Map<number, UnpackJob>();
