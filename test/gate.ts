@@ -7,6 +7,7 @@ import type { RunCounts } from './reporter.ts';
 import { RULES } from './rules/all.ts';
 import { SourceTree } from './rules/source-tree.ts';
 import { sweepStrays } from './strays.ts';
+import { freeUnmountedTrees } from './unmounted-trees.ts';
 
 /*
  * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
@@ -224,6 +225,7 @@ async function integration({ words, handler, only = () => true }: Lane): Promise
     if (stopping) return;
     console.log(`       ${file} (${index + 1} of ${picked.length})`);
     await step(`${file}${lane}:`, () => mocha([file], 15 * MINUTE, ['--timeout', '120000'], handler));
+    freeUnmountedTrees();
   }
 }
 
@@ -248,6 +250,7 @@ async function main(): Promise<void> {
 }
 
 async function run(words: string[], { all, handler }: { all: boolean; handler?: string }): Promise<void> {
+  freeUnmountedTrees();
   if (words.length === 0 && handler === undefined) await check();
   if (all) {
     const missing = missingNeeds();

@@ -1,10 +1,11 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupHierarchies, membersBelow, removeCgroups } from './node-space.ts';
 import { ownDirectory } from './strays.ts';
+import { freeUnmountedTrees } from './unmounted-trees.ts';
 
 const BOOT_LIMIT_MS = 30_000;
 /** Directories of units that a start of the whole machine would pull in. */
@@ -166,25 +167,10 @@ export class SystemdHost {
     this.#init?.stdout?.destroy();
     this.#init?.stderr?.destroy();
     const left = removeCgroups(this.#cgroup);
-    clearOwnTrees();
+    // It mounted every controller, also those that this machine does not.
+    freeUnmountedTrees();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     if (left.length > 0) throw new Error(`Cgroups cannot be removed: ${left.join(', ')}`);
-  }
-}
-
-/**
- * systemd mounts every controller, also those that this machine does not: their trees outlive its mounts for as long as
- * they hold a cgroup, and would be in the way of whoever wants the controller next.
- */
-function clearOwnTrees(): void {
-  const known = new Set(cgroupHierarchies().map((path) => basename(path)));
-  const alive = [...readFileSync('/proc/cgroups', 'utf8').matchAll(/^(\w+)\t[1-9]\d*\t/gm)].map(
-    ([, name]) => name!,
-  );
-  for (const controller of alive.filter((name) => !known.has(name))) {
-    const script = `mount -t tmpfs tree /mnt && mkdir /mnt/t && mount -t cgroup -o ${controller} tree /mnt/t &&
-      find /mnt/t/berth -depth -type d -exec rmdir {} +`;
-    spawnSync('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script]);
   }
 }
 
