@@ -145,6 +145,9 @@ function mocha(files: string[], limitMs: number, flags: string[], handler = ''):
 async function check(): Promise<void> {
   const node = process.execPath;
   await step('types', () => tool(join(BIN, 'tsc'), ['--noEmit'], { limitMs: 5 * MINUTE }));
+  await step("types of the page's JavaScript", () =>
+    tool(join(BIN, 'tsc'), ['--noEmit', '--project', 'cri/page/web'], { limitMs: 5 * MINUTE }),
+  );
   await step('lint', () =>
     tool(join(BIN, 'oxlint'), ['--type-aware', '--deny-warnings'], { limitMs: 5 * MINUTE }),
   );

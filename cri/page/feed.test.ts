@@ -4,7 +4,8 @@ import { connect, type AddressInfo } from 'node:net';
 import { busyNode } from '../../test/fakes/busy-node.ts';
 import { eventually } from '../../test/pods.ts';
 import { Feed, type FeedOptions } from './feed.ts';
-import { snapshotOf, type NodeSnapshot } from './snapshot.ts';
+import type { NodeSnapshot } from './parts.ts';
+import { snapshotOf } from './snapshot.ts';
 
 interface Event {
   at: string;

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { NodeSnapshot } from './snapshot.ts';
+import type { NodeSnapshot } from './parts.ts';
 
 /** How often the node is looked at while somebody watches. */
 const TICK_MS = 1000;
@@ -24,7 +24,7 @@ interface Watcher {
 
 /**
  * The node as a stream of server-sent events (HTML standard, section 9.2). The first event holds everything, those that
- * follow only the parts that changed:
+ * follow only the parts that changed (`NodeNews`):
  *
  *     data: {"at": "…", "set": {"node": {…}, "pod:3f2a…": {…}}, "gone": ["pod:77…"], "whole": true}
  *

@@ -6,7 +6,7 @@ import { serveMetrics, type MetricsServer } from '../metrics-server.ts';
 import { Metrics } from '../metrics.ts';
 import { MAX_WATCHERS } from './feed.ts';
 import { lazyPage } from './lazy-page.ts';
-import type { NodeSnapshot } from './snapshot.ts';
+import type { NodeSnapshot } from './parts.ts';
 
 interface Answer {
   status: number;

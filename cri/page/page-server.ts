@@ -5,8 +5,9 @@ import { gzip } from 'node:zlib';
 import type { Rooms } from '../handler.ts';
 import { refusalOf } from './access.ts';
 import { Feed } from './feed.ts';
+import type { NodeSnapshot } from './parts.ts';
 import type { RecentWork } from './recent-work.ts';
-import { snapshotOf, type NodeSnapshot } from './snapshot.ts';
+import { snapshotOf } from './snapshot.ts';
 import { loadWebFiles, type WebFile } from './web-files.ts';
 
 /**

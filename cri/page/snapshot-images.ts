@@ -1,41 +1,6 @@
 import type { ImageRecord, LayerSummary } from '../../image/images.ts';
 import type { ContainerView } from '../../pod/pods.ts';
-
-/** One layer's directory on disk, which several images can stand on. */
-export interface LayerPart {
-  /** Short name, the same in the images' `layers`. */
-  id: string;
-  bytes: number;
-  /** How many images stand on it. */
-  images: number;
-}
-
-/** An image. */
-export interface ImagePart {
-  id: string;
-  tags: string[];
-  digests: string[];
-  /** All its layers together. */
-  bytes: number;
-  /** What its removal would give back: layers that no other image has. */
-  ownBytes: number;
-  pinned: boolean;
-  /** Containers that were made of it and are still there. */
-  containers: number;
-  /** Lowest first; ids of `LayerPart`. */
-  layers: string[];
-}
-
-/** What images cost. */
-export interface ImagesPart {
-  /** All layers, each directory once. */
-  diskBytes: number;
-  /** What the images would take if they shared nothing. */
-  apartBytes: number;
-  /** Largest first. */
-  images: ImagePart[];
-  layers: LayerPart[];
-}
+import type { ImagePart, ImagesPart, LayerPart } from './parts.ts';
 
 /** The images with what each layer costs and who shares it. */
 export function imagesOf(

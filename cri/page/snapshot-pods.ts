@@ -1,39 +1,6 @@
 import type { ContainerView, SandboxView } from '../../pod/pods.ts';
 import type { Rooms } from '../handler.ts';
-
-/** A container of a pod. */
-export interface ContainerPart {
-  id: string;
-  name: string;
-  attempt: number;
-  state: string;
-  /** As the user named it. */
-  image: string;
-  createdAt: string;
-  /** Empty while that has not come. */
-  startedAt: string;
-  finishedAt: string;
-  exitCode: number;
-  /** Completed, Error, OOMKilled, StartError, Unknown, or empty. */
-  reason: string;
-}
-
-/** A pod with its containers, in the order of their creation. */
-export interface PodPart {
-  id: string;
-  name: string;
-  namespace: string;
-  attempt: number;
-  state: string;
-  handler: string;
-  createdAt: string;
-  /** Whether it lives on the node's own network. */
-  hostNetwork: boolean;
-  addresses: string[];
-  hostLink: string;
-  hostPorts: { protocol: string; hostIp: string; hostPort: number; containerPort: number }[];
-  containers: ContainerPart[];
-}
+import type { ContainerPart, PodPart } from './parts.ts';
 
 /** The pods of the node, in the order of their creation. */
 export function podsOf({ pods, images }: Rooms): PodPart[] {

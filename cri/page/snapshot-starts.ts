@@ -1,44 +1,8 @@
+import type { Phase, StartPart, StartsPart, StepPart } from './parts.ts';
 import type { PodStart, PullWork, RecentWork, StageTime, Work } from './recent-work.ts';
 
 /** What a pod's start consists of, in its order. */
-export const PHASES = ['pull', 'sandbox', 'network', 'create', 'start'] as const;
-export type Phase = (typeof PHASES)[number];
-
-/** One work of a pod's start. */
-export interface StepPart {
-  phase: Phase;
-  operation: string;
-  /** The container's name or the image's; empty for the pod itself. */
-  subject: string;
-  /** Milliseconds since the pod's start began. */
-  startMs: number;
-  ms: number;
-  stages: StageTime[];
-  outcome: 'done' | 'failed';
-}
-
-/** How a pod was started. */
-export interface StartPart {
-  sandboxId: string;
-  name: string;
-  namespace: string;
-  beganAt: string;
-  /** Until the last work ended, with the caller's pauses in between. */
-  totalMs: number;
-  /** What Berth worked in each phase. */
-  phases: Record<Phase, number>;
-  outcome: 'done' | 'failed';
-  steps: StepPart[];
-}
-
-/** The last pod starts, newest first. */
-export interface StartsPart {
-  /** Since when they are counted: the daemon's start. */
-  since: string;
-  /** Of the starts that have such a phase and did not fail; absent while there is none. */
-  medians: Partial<Record<Phase, number>>;
-  starts: StartPart[];
-}
+const PHASES: readonly Phase[] = ['pull', 'sandbox', 'network', 'create', 'start'];
 
 /** The last starts as a picture in time. */
 export function startsOf(recent: RecentWork, since: Date): StartsPart {

@@ -3,7 +3,8 @@ import { busyNode } from '../../test/fakes/busy-node.ts';
 import { BUSYBOX } from '../../test/fakes/rooms.ts';
 import { sampleInput } from '../../pod/spec/sample-input.ts';
 import { RecentWork } from './recent-work.ts';
-import { snapshotOf, type NodeSnapshot } from './snapshot.ts';
+import type { NodeSnapshot } from './parts.ts';
+import { snapshotOf } from './snapshot.ts';
 import { imagesOf } from './snapshot-images.ts';
 
 describe("the node's snapshot", () => {

@@ -1,89 +1,11 @@
-import type { DaemonCensus } from '../census.ts';
 import type { Rooms } from '../handler.ts';
 import { runtimeConditions } from '../convert/runtime-status.ts';
 import { hostname } from 'node:os';
+import type { NodePart, NodeSnapshot, WorkPart } from './parts.ts';
 import type { RecentWork } from './recent-work.ts';
-import { imagesOf, type ImagesPart } from './snapshot-images.ts';
-import { podsOf, type PodPart } from './snapshot-pods.ts';
-import { startsOf, type StartsPart } from './snapshot-starts.ts';
-
-/** What the daemon is and whether it can serve. */
-export interface NodePart {
-  name: string;
-  version: string;
-  startedAt: string;
-  versions: Record<string, string>;
-  cgroupDriver: string;
-  /** RuntimeReady and NetworkReady, as the kubelet is told. */
-  conditions: { type: string; ready: boolean; reason: string; message: string }[];
-  handlers: {
-    name: string;
-    path: string;
-    version: string;
-    usable: boolean;
-    reason: string;
-    isDefault: boolean;
-  }[];
-}
-
-/** What changes all the time. */
-export interface VitalsPart {
-  memoryBytes: number;
-  /** Processes that are watched. */
-  processes: number;
-  /** Of the file system with images, containers and records; absent while it is not known. */
-  disk?: { bytesTotal: number; bytesFree: number };
-}
-
-/** What runs now. */
-export interface WorkPart {
-  inFlight: {
-    operation: string;
-    id: string;
-    /** `namespace/name`, with the container's name behind it; an image's name; or the id. */
-    subject: string;
-    stage: string;
-    beganAt: string;
-    stageAt: string;
-  }[];
-  pulls: {
-    image: string;
-    stage: string;
-    beganAt: string;
-    layersDone: number;
-    layersTotal: number;
-    bytesDone: number;
-    bytesTotal: number;
-  }[];
-}
-
-/** What could not be done yet, and what could not be read. */
-export interface TroublePart {
-  debts: { id: string; subject: string; kind: string; since: string; tries: number; lastError: string }[];
-  quarantined: { kind: string; id: string; reason: string }[];
-  /** What has happened lately, the newest first. */
-  notices: { at: string; kind: string; message: string }[];
-}
-
-/** Who makes the pods' network; `overlay` as `berth status --json` has it. */
-export interface NetworkPart extends ReturnType<Rooms['network']['shape']> {
-  ready: boolean;
-  message: string;
-  overlay?: DaemonCensus['network']['overlay'];
-}
-
-/** The node at one moment: what the page shows, and `GET /api/node` answers. Times are ISO 8601, sizes bytes. */
-export interface NodeSnapshot {
-  at: string;
-  node: NodePart;
-  vitals: VitalsPart;
-  work: WorkPart;
-  trouble: TroublePart;
-  pods: PodPart[];
-  starts: StartsPart;
-  images: ImagesPart;
-  network: NetworkPart;
-}
+import { imagesOf } from './snapshot-images.ts';
+import { podsOf } from './snapshot-pods.ts';
+import { startsOf } from './snapshot-starts.ts';
 
 /** A text that others wrote is cut here: one is no reason to send megabytes. */
 const MAX_TEXT = 500;

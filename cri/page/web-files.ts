@@ -28,6 +28,7 @@ const FILES: Record<string, string> = {
   '/icon.svg': 'icon.svg',
   '/main.js': 'main.js',
   '/dom.js': 'dom.js',
+  '/parts.js': 'parts.js',
   '/words.js': 'words.js',
   '/stream.js': 'stream.js',
   '/overview.js': 'overview.js',

@@ -70,7 +70,7 @@ export async function stage(prefix: string, options: StageOptions): Promise<Bund
   put(`${HOME}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
   copy(join(root, 'deploy/systemd/berth.service'), 'lib/systemd/system/berth.service');
   // The page's files are read from beside the bundle: cri/page/web-files.ts.
-  for (const name of readdirSync(join(root, 'cri/page/web')))
+  for (const name of readdirSync(join(root, 'cri/page/web')).filter((one) => one !== 'tsconfig.json'))
     copy(join(root, 'cri/page/web', name), `${HOME}/web/${name}`);
   put('share/berth/berth.toml', printConfig(defaultConfig()));
   const tree = commandTree(program);

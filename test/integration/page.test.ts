@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Page } from 'playwright-core';
-import type { NodeSnapshot } from '../../cri/page/snapshot.ts';
+import type { NodeSnapshot } from '../../cri/page/parts.ts';
 import { ImageLibrary } from '../image-library.ts';
 import { overflow, picture, WatchedBrowser } from '../page/browser.ts';
 import {

@@ -1,71 +1,91 @@
-import { el, extent, fill, flash, keyed } from './dom.js';
+import { el, extent } from './dom.js';
+import { legendKey, ListSection, tableHead } from './parts.js';
 import { bytes, count, imageName, shortId } from './words.js';
+
+/** @import { ImagePart, ImagesPart, LayerPart } from '../parts.ts' */
+/** @import { Shown } from './main.js' */
+
+/**
+ * A layer of an image, and the names of the other images that have it.
+ * @typedef {LayerPart & { with: string[] }} SharedLayer
+ */
+
+/**
+ * An image beside the largest one.
+ * @typedef {Omit<ImagePart, 'layers'> & { largest: number, layers: SharedLayer[] }} ImageItem
+ */
 
 /** More segments than this nobody tells apart. */
 const SEGMENTS = 80;
 
-let list;
+const section = new ListSection('image', 'ul');
 
-/** Images and layers: what each costs, and who shares it. */
+/**
+ * Images and layers: what each costs, and who shares it.
+ * @param {Shown} shown
+ */
 export function showImages({ images }) {
-  const place = document.getElementById('image-list');
-  const hint = document.getElementById('images-hint');
-  if (images.images.length === 0) {
-    list = undefined;
-    hint.textContent = '';
-    return fill(
-      place,
-      el(
-        'div',
-        { class: 'empty' },
-        el('p', {}, 'There are no images on this node yet.'),
-        el(
-          'p',
-          { class: 'hint' },
-          el('code', {}, 'crictl pull docker.io/library/busybox'),
-          ' or ',
-          el('code', {}, 'berth image load FILE'),
-        ),
-      ),
+  const [first] = images.images;
+  if (first === undefined)
+    return section.empty(
+      'There are no images on this node yet.',
+      el('code', {}, 'crictl pull docker.io/library/busybox'),
+      ' or ',
+      el('code', {}, 'berth image load FILE'),
     );
-  }
   const saved = images.apartBytes - images.diskBytes;
-  hint.textContent = `${bytes(images.diskBytes)} on disk${saved > 0 ? `; sharing saves ${bytes(saved)}` : ''}`;
-  if (list === undefined) {
-    list = el('ul', { class: 'images' });
-    fill(place, el('div'), list);
-  }
-  fill(place.firstElementChild, layerBar(images), imageLegend());
-  const users = usersOf(images);
-  const largest = images.images[0].bytes || 1;
-  const layers = new Map(images.layers.map((layer) => [layer.id, layer]));
-  const items = images.images.map((image) => ({
-    ...image,
-    largest,
-    layers: image.layers.map((id) => ({
-      ...layers.get(id),
-      with: users.get(id).filter((name) => name !== nameOf(image)),
-    })),
-  }));
-  keyed(list, items, ({ id }) => id, imageItem, flash);
+  section.show({
+    hint: `${bytes(images.diskBytes)} on disk${saved > 0 ? `; sharing saves ${bytes(saved)}` : ''}`,
+    above: [layerBar(images), imageLegend()],
+    items: itemsOf(images, first.bytes || 1),
+    keyOf: ({ id }) => id,
+    make: imageItem,
+  });
 }
 
+/**
+ * @param {ImagesPart} images
+ * @param {number} largest
+ * @returns {ImageItem[]}
+ */
+function itemsOf({ images, layers }, largest) {
+  const users = usersOf(images);
+  const byLayer = new Map(layers.map((layer) => [layer.id, layer]));
+  return images.map((image) => ({
+    ...image,
+    largest,
+    layers: image.layers.flatMap((id) => {
+      const layer = byLayer.get(id);
+      if (layer === undefined) return [];
+      return { ...layer, with: users.get(id)?.filter((name) => name !== nameOf(image)) ?? [] };
+    }),
+  }));
+}
+
+/** @param {Pick<ImagePart, 'id' | 'tags' | 'digests'>} image */
 function nameOf({ id, tags, digests }) {
   return imageName(tags[0] ?? digests[0] ?? id);
 }
 
-function usersOf({ images }) {
+/**
+ * Names of images by layer.
+ * @param {readonly ImagePart[]} images
+ */
+function usersOf(images) {
+  /** @type {Map<string, string[]>} */
   const users = new Map();
   for (const image of images)
     for (const id of new Set(image.layers)) users.set(id, [...(users.get(id) ?? []), nameOf(image)]);
   return users;
 }
 
+/** @param {LayerPart} layer */
 function kindOf(layer) {
   if (layer.images > 1) return 'shared';
   return layer.images === 1 ? 'own' : 'unused';
 }
 
+/** @param {ImagesPart} images */
 function layerBar({ layers, diskBytes }) {
   const sorted = layers.toSorted((a, b) => b.images - a.images || b.bytes - a.bytes).slice(0, SEGMENTS);
   const total = diskBytes || 1;
@@ -92,19 +112,15 @@ function layerBar({ layers, diskBytes }) {
 }
 
 function imageLegend() {
-  const keys = [
-    ['shared', 'layers that images share'],
-    ['own', 'layers of one image'],
-  ];
   return el(
     'div',
     { class: 'legend' },
-    keys.map(([kind, text]) =>
-      el('span', { class: 'key' }, el('i', { class: `swatch ${kind}`, 'aria-hidden': true }), text),
-    ),
+    legendKey('shared', 'layers that images share'),
+    legendKey('own', 'layers of one image'),
   );
 }
 
+/** @param {ImageItem} image */
 function imageItem(image) {
   const { id, tags, bytes: size, ownBytes, pinned, containers, layers, largest } = image;
   const shared = (100 * (size - ownBytes)) / largest;
@@ -147,21 +163,17 @@ function imageItem(image) {
         'table',
         { class: 'plain layers' },
         el('caption', {}, `${shortId(id)}, ${count(layers.length, 'layer')}, the lowest first`),
-        el(
-          'thead',
-          { class: 'unseen' },
-          el(
-            'tr',
-            {},
-            ['Layer', 'On disk', 'Shared with'].map((text) => el('th', { scope: 'col' }, text)),
-          ),
-        ),
+        tableHead(['Layer', 'On disk', 'Shared with'], { class: 'unseen' }),
         el('tbody', {}, layers.map(layerRow)),
       ),
     ),
   );
 }
 
+/**
+ * @param {SharedLayer} layer
+ * @param {number} index
+ */
 function layerRow(layer, index) {
   const others = layer.with;
   const names = others.length > 4 ? [...others.slice(0, 3), `${others.length - 3} more`] : others;

@@ -1,3 +1,4 @@
+import { byId } from './dom.js';
 import { showImages } from './images.js';
 import { showNetwork } from './network.js';
 import { showNow } from './now.js';
@@ -7,16 +8,31 @@ import { showStarts } from './starts.js';
 import { follow } from './stream.js';
 import { setNodeTime, tickAges } from './words.js';
 
+/** @import { NodeNews, NodeSnapshot, PodPart } from '../parts.ts' */
+/** @import { StreamState } from './stream.js' */
+
+/**
+ * The parts as they were last told: what the sections show.
+ * @typedef {Omit<NodeSnapshot, 'at'>} Shown
+ */
+
 /*
  * The page: what the stream tells is kept by its keys, and the sections that show what has changed are drawn anew, once
  * a frame.
  */
 
+/** @type {Map<string, unknown>} */
 const parts = new Map();
-/** Pods by id; an object stays the same while its pod does. */
+/**
+ * In the order of their creation; an object stays the same while its pod does.
+ * @type {PodPart[]}
+ */
 let pods = [];
 
-/** Which parts each section shows. */
+/**
+ * Which parts each section shows.
+ * @type {[parts: (keyof Shown)[], show: () => void][]}
+ */
 const SECTIONS = [
   [['node', 'vitals', 'images', 'network', 'trouble', 'pods'], () => showOverview(now())],
   [['trouble', 'node', 'network'], () => showTrouble(now())],
@@ -28,10 +44,12 @@ const SECTIONS = [
   [['node', 'vitals'], () => showNode(now())],
 ];
 
+/** The first event holds all of it, and nothing is drawn before. */
 function now() {
-  return { ...Object.fromEntries(parts), pods };
+  return /** @type {Shown} */ ({ ...Object.fromEntries(parts), pods });
 }
 
+/** @type {Set<string>} */
 let dirty = new Set();
 let drawing = false;
 
@@ -40,7 +58,7 @@ function draw() {
   const changed = dirty;
   dirty = new Set();
   for (const [keys, show] of SECTIONS) if (keys.some((key) => changed.has(key))) show();
-  document.getElementById('page').removeAttribute('aria-busy');
+  byId('page').removeAttribute('aria-busy');
 }
 
 function drawSoon() {
@@ -50,13 +68,18 @@ function drawSoon() {
   setTimeout(draw);
 }
 
+/** @param {NodeNews} news */
 function take({ at, set, gone, whole }) {
   setNodeTime(at);
-  const podsBefore = whole ? new Map() : new Map(pods.map((pod) => [pod.id, pod]));
+  const podsBefore = new Map(whole ? [] : pods.map((pod) => [pod.id, pod]));
   for (const [key, value] of Object.entries(set)) {
-    if (key.startsWith('pod:')) podsBefore.set(value.id, value);
-    else parts.set(key, value);
-    dirty.add(key.startsWith('pod:') ? 'pods' : key);
+    if (isPod(key, value)) {
+      podsBefore.set(value.id, value);
+      dirty.add('pods');
+    } else {
+      parts.set(key, value);
+      dirty.add(key);
+    }
   }
   for (const key of gone) {
     podsBefore.delete(key.slice('pod:'.length));
@@ -67,6 +90,16 @@ function take({ at, set, gone, whole }) {
   if (dirty.size > 0) drawSoon();
 }
 
+/**
+ * @param {string} key
+ * @param {unknown} _value
+ * @returns {_value is PodPart}
+ */
+function isPod(key, _value) {
+  return key.startsWith('pod:');
+}
+
+/** @type {Record<StreamState, string>} */
 const STATES = {
   waiting: 'connecting',
   live: 'live',
@@ -74,8 +107,9 @@ const STATES = {
   asleep: 'paused',
 };
 
-const live = document.getElementById('live');
+const live = byId('live');
 
+/** @param {StreamState} name */
 function state(name) {
   if (live.dataset.state === name) return;
   live.dataset.state = name;

@@ -1,23 +1,24 @@
-import { el, extent, fill } from './dom.js';
+import { byId, el, extent, fill } from './dom.js';
+import { nothing } from './parts.js';
 import { count, portName } from './words.js';
 
-/** Who is reached how: the bridge and what hangs on it, ports of the node, other nodes. */
+/** @import { NetworkPart, PodPart } from '../parts.ts' */
+/** @import { Shown } from './main.js' */
+
+/**
+ * Who is reached how: the bridge and what hangs on it, ports of the node, other nodes.
+ * @param {Shown} shown
+ */
 export function showNetwork({ network, pods }) {
-  const hint = document.getElementById('network-hint');
-  hint.textContent = hintOf(network);
+  byId('network-hint').textContent = hintOf(network);
   const linked = pods
     .filter(({ hostNetwork, addresses }) => !hostNetwork && addresses.length > 0)
     .sort(byAddress);
   const onNode = pods.filter(({ hostNetwork }) => hostNetwork);
   fill(
-    document.getElementById('network-picture'),
+    byId('network-picture'),
     network.by === 'none'
-      ? el(
-          'div',
-          { class: 'empty' },
-          el('p', {}, 'Pods have no network yet.'),
-          el('p', { class: 'hint' }, network.message),
-        )
+      ? nothing('Pods have no network yet.', network.message)
       : el('div', { class: 'tree' }, hub(network), branches(linked)),
     onNode.length > 0 &&
       el('p', { class: 'hint' }, `${count(onNode.length, 'pod')} on the node's own network`),
@@ -25,11 +26,13 @@ export function showNetwork({ network, pods }) {
   );
 }
 
+/** @param {NetworkPart} network */
 function hintOf({ by, firewall }) {
   if (by === 'none') return '';
   return by === 'bridge' ? `built in, rules by ${firewall}` : 'CNI plugins';
 }
 
+/** @param {NetworkPart} network */
 function hub({ by, name, mtu, plugins, ranges, ready, message }) {
   return el(
     'div',
@@ -49,6 +52,7 @@ function hub({ by, name, mtu, plugins, ranges, ready, message }) {
   );
 }
 
+/** @param {readonly PodPart[]} pods */
 function branches(pods) {
   if (pods.length === 0) return el('p', { class: 'hint' }, 'No pod hangs on it yet.');
   return el(
@@ -72,10 +76,16 @@ function branches(pods) {
   );
 }
 
+/**
+ * By the first address.
+ * @param {PodPart} a
+ * @param {PodPart} b
+ */
 function byAddress(a, b) {
-  return a.addresses[0].localeCompare(b.addresses[0], undefined, { numeric: true });
+  return (a.addresses[0] ?? '').localeCompare(b.addresses[0] ?? '', undefined, { numeric: true });
 }
 
+/** @param {NonNullable<NetworkPart['overlay']>} overlay */
 function overlay({ node, link, address, podCidrs, mtu, peers }) {
   return el(
     'div',

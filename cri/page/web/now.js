@@ -1,17 +1,30 @@
-import { el, extent, fill } from './dom.js';
+import { byId, el, extent, fill } from './dom.js';
 import { ageSince, bytes, imageName, shortId } from './words.js';
 
-/** What is in flight at which stage since when, and how far pulls are. */
+/** @import { WorkPart } from '../parts.ts' */
+/** @import { Child } from './dom.js' */
+/** @import { Shown } from './main.js' */
+
+/**
+ * What is in flight at which stage since when, and how far pulls are.
+ * @param {Shown} shown
+ */
 export function showNow({ work }) {
   const pulls = work.pulls.map(pullItem);
   const flights = work.inFlight.filter(({ operation }) => operation !== 'PullImage');
-  fill(document.getElementById('pulls'), pulls.length > 0 && el('ul', { class: 'pulls' }, pulls));
-  fill(document.getElementById('flights'), flightTable(flights, pulls.length === 0));
+  fill(byId('pulls'), pulls.length > 0 && el('ul', { class: 'pulls' }, pulls));
+  fill(byId('flights'), flightTable(flights, pulls.length === 0));
 }
 
+/**
+ * @param {WorkPart['inFlight']} flights
+ * @param {boolean} alone
+ */
 function flightTable(flights, alone) {
   if (flights.length === 0) return alone && el('p', { class: 'hint' }, 'Nothing is in flight.');
+  /** @param {string} text */
   const column = (text) => el('th', { scope: 'col', role: 'columnheader' }, text);
+  /** @param {Child} content */
   const cell = (content, attributes = {}) => el('td', { role: 'cell', ...attributes }, content);
   return el(
     'table',
@@ -37,6 +50,7 @@ function flightTable(flights, alone) {
   );
 }
 
+/** @param {WorkPart['pulls'][number]} pull */
 function pullItem({ image, stage, beganAt, layersDone, layersTotal, bytesDone, bytesTotal }) {
   const percent = bytesTotal === 0 ? 0 : (100 * bytesDone) / bytesTotal;
   const progress = el('progress', {

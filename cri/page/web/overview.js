@@ -1,17 +1,25 @@
-import { el, fill } from './dom.js';
+import { byId, el, fill } from './dom.js';
+import { tableHead } from './parts.js';
 import { ageSince, bytes, count } from './words.js';
 
-/** The node in one sentence, and in a handful of figures. */
+/** @import { NodePart, PodPart, TroublePart, VitalsPart } from '../parts.ts' */
+/** @import { Child } from './dom.js' */
+/** @import { Shown } from './main.js' */
+
+/**
+ * The node in one sentence, and in a handful of figures.
+ * @param {Shown} shown
+ */
 export function showOverview({ node, vitals, images, network, trouble, pods }) {
   const containers = pods.flatMap((pod) => pod.containers);
   const running = containers.filter(({ state }) => state === 'running').length;
   const notReady = pods.filter(({ state }) => state !== 'ready').length;
-  document.getElementById('node-name').textContent = node.name;
+  byId('node-name').textContent = node.name;
   document.title = `${node.name} · Berth`;
-  fill(document.getElementById('verdict'), verdict(node, trouble, pods));
+  fill(byId('verdict'), verdict(node, trouble, pods));
   const range = network.ranges[0];
   fill(
-    document.getElementById('figures'),
+    byId('figures'),
     figure(
       'Pods',
       pods.length,
@@ -24,6 +32,11 @@ export function showOverview({ node, vitals, images, network, trouble, pods }) {
   );
 }
 
+/**
+ * @param {NodePart} node
+ * @param {TroublePart} trouble
+ * @param {readonly PodPart[]} pods
+ */
 function verdict({ conditions }, { debts, quarantined }, pods) {
   const failing = conditions.filter(({ ready }) => !ready);
   if (failing.length > 0)
@@ -40,6 +53,11 @@ function verdict({ conditions }, { debts, quarantined }, pods) {
   ];
 }
 
+/**
+ * @param {string} name
+ * @param {Child} value
+ * @param {Child} detail
+ */
 function figure(name, value, detail) {
   return el(
     'div',
@@ -50,19 +68,27 @@ function figure(name, value, detail) {
   );
 }
 
-/** `65 533`, `1.8 × 10^19` */
+/**
+ * `65 533`, `1.8 × 10^19`
+ * @param {string} digits
+ */
 function roundly(digits) {
   if (digits.length > 9) return `${digits[0]}.${digits[1]} × 10^${digits.length - 1}`;
   return digits.replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
 
+/** @type {Record<TroublePart['notices'][number]['kind'], string>} */
 const NOTICES = {
   'store-repaired': 'The image store was repaired',
   'store-unchecked': 'The image store could not be looked through',
   'no-room': 'There was no room for an image',
 };
 
-/** What a person should know: conditions that fail, handlers that cannot be used, debts, quarantined records, refused nodes. */
+/**
+ * What a person should know: conditions that fail, handlers that cannot be used, debts, quarantined records, refused
+ * nodes.
+ * @param {Shown} shown
+ */
 export function showTrouble({ node, trouble, network }) {
   const { debts, quarantined, notices } = trouble;
   const refused = network.overlay?.refused ?? [];
@@ -94,10 +120,15 @@ export function showTrouble({ node, trouble, network }) {
       ? [item('The API server does not answer', network.overlay.apiTrouble, '')]
       : []),
   ];
-  document.getElementById('trouble').hidden = items.length === 0;
-  fill(document.getElementById('trouble-list'), el('ul', { class: 'trouble' }, items));
+  byId('trouble').hidden = items.length === 0;
+  fill(byId('trouble-list'), el('ul', { class: 'trouble' }, items));
 }
 
+/**
+ * @param {string} title
+ * @param {Child} text
+ * @param {string} next
+ */
 function item(title, text, next) {
   const advice = next.startsWith('berth ') ? ['What to do: ', el('code', {}, next)] : next;
   return el(
@@ -109,49 +140,53 @@ function item(title, text, next) {
   );
 }
 
-/** As `berth status` words it. */
+/**
+ * As `berth status` words it.
+ * @param {NonNullable<VitalsPart['disk']>} disk
+ */
 function diskText({ bytesTotal, bytesFree }) {
   const used = bytesTotal === 0 ? 0 : Math.round((100 * (bytesTotal - bytesFree)) / bytesTotal);
   return `${bytes(bytesFree)} free of ${bytes(bytesTotal)} (${used} % used)`;
 }
 
-/** What the daemon is, what it stands on, and which handlers it has. */
+/**
+ * What the daemon is, what it stands on, and which handlers it has.
+ * @param {Shown} shown
+ */
 export function showNode({ node, vitals }) {
   const versions = Object.entries(node.versions).map(([name, version]) => `${name} ${version}`);
   const facts = [
-    ['Berth', `${node.version}, up `, ageSince(node.startedAt)],
-    ['Memory', bytes(vitals.memoryBytes)],
-    ['Processes', `${vitals.processes} watched`],
-    ['Cgroups', node.cgroupDriver],
-    ...(vitals.disk === undefined ? [] : [['Disk', diskText(vitals.disk)]]),
-    ['On', versions.join(', ')],
-    ...node.conditions.map(({ type, ready, message }) => [type, ready ? 'true' : `false: ${message}`]),
+    fact('Berth', `${node.version}, up `, ageSince(node.startedAt)),
+    fact('Memory', bytes(vitals.memoryBytes)),
+    fact('Processes', `${vitals.processes} watched`),
+    fact('Cgroups', node.cgroupDriver),
+    ...(vitals.disk === undefined ? [] : [fact('Disk', diskText(vitals.disk))]),
+    fact('On', versions.join(', ')),
+    ...node.conditions.map(({ type, ready, message }) => fact(type, ready ? 'true' : `false: ${message}`)),
   ];
   fill(
-    document.getElementById('node-facts'),
-    el(
-      'dl',
-      { class: 'facts' },
-      facts.map(([name, ...value]) => [el('dt', {}, name), el('dd', {}, value)]),
-    ),
+    byId('node-facts'),
+    el('dl', { class: 'facts' }, facts),
     el(
       'table',
       { class: 'plain' },
       el('caption', {}, 'Handlers'),
-      el(
-        'thead',
-        {},
-        el(
-          'tr',
-          {},
-          ['Name', 'Version', 'State'].map((text) => el('th', { scope: 'col' }, text)),
-        ),
-      ),
+      tableHead(['Name', 'Version', 'State']),
       el('tbody', {}, node.handlers.map(handlerRow)),
     ),
   );
 }
 
+/**
+ * @param {string} name
+ * @param {Child[]} value
+ * @returns {Child}
+ */
+function fact(name, ...value) {
+  return [el('dt', {}, name), el('dd', {}, value)];
+}
+
+/** @param {NodePart['handlers'][number]} handler */
 function handlerRow({ name, version, usable, reason, isDefault }) {
   const state = usable ? 'usable' : `not usable: ${reason}`;
   return el(

@@ -1,71 +1,71 @@
-import { el, extent, fill, flash, keyed } from './dom.js';
+import { el, extent } from './dom.js';
+import { legendKey, ListSection, tableHead } from './parts.js';
 import { ageSince, duration, imageName } from './words.js';
 
+/** @import { Phase, StartPart, StartsPart } from '../parts.ts' */
+/** @import { Shown } from './main.js' */
+
+/**
+ * A start, and how many milliseconds fill its place.
+ * @typedef {StartPart & { scale: number }} StartItem
+ */
+
+/** @type {readonly Phase[]} */
 const PHASES = ['sandbox', 'network', 'create', 'start'];
 
-let list;
+const section = new ListSection('start', 'ol');
 
-/** The last pod starts: what Berth worked at each on one scale, and each in its own time when it is opened. */
+/**
+ * The last pod starts: what Berth worked at each on one scale, and each in its own time when it is opened.
+ * @param {Shown} shown
+ */
 export function showStarts({ starts }) {
-  const place = document.getElementById('start-list');
-  const hint = document.getElementById('starts-hint');
-  if (starts.starts.length === 0) {
-    list = undefined;
-    hint.textContent = '';
-    return fill(
-      place,
-      el(
-        'div',
-        { class: 'empty' },
-        el('p', {}, 'No pod was started since the daemon began, ', ageSince(starts.since, ' ago'), '.'),
-        el(
-          'p',
-          { class: 'hint' },
-          'The next one will be drawn here stage by stage. Try ',
-          el('code', {}, 'crictl runp pod.json'),
-        ),
-      ),
+  if (starts.starts.length === 0)
+    return section.empty(
+      ['No pod was started since the daemon began, ', ageSince(starts.since, ' ago'), '.'],
+      'The next one will be drawn here stage by stage. Try ',
+      el('code', {}, 'crictl runp pod.json'),
     );
-  }
-  hint.textContent = `${starts.starts.length}, without waiting for the caller`;
-  if (list === undefined) {
-    list = el('ol', { class: 'starts' });
-    fill(place, el('div', { class: 'legend' }), list);
-  }
   const scale = scaleOf(starts.starts);
-  fill(place.firstElementChild, legend(starts.medians));
-  const items = starts.starts.map((start) => ({ ...start, scale }));
-  keyed(list, items, ({ sandboxId }) => sandboxId, startItem, flash);
+  section.show({
+    hint: `${starts.starts.length}, without waiting for the caller`,
+    above: legend(starts.medians),
+    items: starts.starts.map((start) => ({ ...start, scale })),
+    keyOf: ({ sandboxId }) => sandboxId,
+    make: startItem,
+  });
 }
 
+/** @param {StartPart} start */
 function work({ phases }) {
   return PHASES.reduce((sum, phase) => sum + phases[phase], 0);
 }
 
-/** The longest start that is no outlier fills its place. */
+/**
+ * The longest start that is no outlier fills its place.
+ * @param {readonly StartPart[]} starts
+ */
 function scaleOf(starts) {
   const works = starts.map(work).sort((a, b) => a - b);
-  const usual = works[Math.floor(works.length / 2)];
-  return Math.max(1, Math.min(works.at(-1), usual * 3));
+  const usual = works[Math.floor(works.length / 2)] ?? 0;
+  return Math.max(1, Math.min(works.at(-1) ?? 0, usual * 3));
 }
 
+/** @param {StartsPart['medians']} medians */
 function legend(medians) {
-  return [
+  const phases = /** @type {const} */ (['pull', ...PHASES]);
+  return el(
+    'div',
+    { class: 'legend' },
     el('span', {}, 'Medians'),
-    ['pull', ...PHASES]
-      .filter((phase) => medians[phase] !== undefined)
-      .map((phase) =>
-        el(
-          'span',
-          { class: 'key' },
-          el('i', { class: `swatch ${phase}`, 'aria-hidden': true }),
-          `${phase} `,
-          el('b', {}, duration(medians[phase])),
-        ),
-      ),
-  ];
+    phases.map((phase) => {
+      const median = medians[phase];
+      return median !== undefined && legendKey(phase, `${phase} `, el('b', {}, duration(median)));
+    }),
+  );
 }
 
+/** @param {StartItem} start */
 function startItem(start) {
   const { name, namespace, beganAt, phases, outcome, scale } = start;
   const total = work(start);
@@ -107,21 +107,14 @@ function startItem(start) {
   );
 }
 
+/** @param {StartPart} start */
 function waterfall({ steps, totalMs }) {
   const span = Math.max(totalMs, 0.001);
   return el(
     'table',
     { class: 'waterfall' },
     el('caption', {}, `In its own time: ${duration(totalMs)} from the first call to the last answer`),
-    el(
-      'thead',
-      { class: 'unseen' },
-      el(
-        'tr',
-        {},
-        ['Work', 'When', 'Took'].map((text) => el('th', { scope: 'col' }, text)),
-      ),
-    ),
+    tableHead(['Work', 'When', 'Took'], { class: 'unseen' }),
     el(
       'tbody',
       {},

@@ -10,10 +10,21 @@ const SILENCE_MS = 25_000;
 /** When the browser gives up by itself (too many watch, the page is off). */
 const RETRY_MS = 5000;
 
-/** Calls `onEvent` with each event's data, and `onState` with `waiting`, `live`, `lost` or `asleep`. */
+/** @import { NodeNews } from '../parts.ts' */
+
+/** @typedef {'waiting' | 'live' | 'lost' | 'asleep'} StreamState */
+
+/**
+ * Calls `onEvent` with each event's data, and `onState` with what has become of the stream.
+ * @param {(news: NodeNews) => void} onEvent
+ * @param {(state: StreamState) => void} onState
+ */
 export function follow(onEvent, onState) {
+  /** @type {EventSource | undefined} */
   let source;
+  /** @type {number | undefined} */
   let silence;
+  /** @type {number | undefined} */
   let retry;
 
   const close = () => {
@@ -39,9 +50,9 @@ export function follow(onEvent, onState) {
   const open = () => {
     close();
     source = new EventSource('/api/events');
-    source.onmessage = ({ data }) => {
+    source.onmessage = (/** @type {MessageEvent<string>} */ { data }) => {
       heard();
-      onEvent(JSON.parse(data));
+      onEvent(/** @type {NodeNews} */ (JSON.parse(data)));
       onState('live');
     };
     source.onerror = lost;
