@@ -5,6 +5,7 @@ import type { NetworkStatus } from '../network/pod-network.ts';
 import type { ConfigurationState } from './config/reload.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { Rooms } from './handler.ts';
+import type { MetricsUrls } from './metrics-listener.ts';
 
 /** The daemon's account of itself: what `berth status` shows and Status says when asked verbosely. */
 export interface DaemonCensus extends Census {
@@ -25,6 +26,7 @@ export interface DaemonCensus extends Census {
   /** The latest, oldest first. */
   notices: Notice[];
   memoryBytes: number;
+  urls: MetricsUrls;
 }
 
 /** Takes the census, from memory. */
@@ -44,5 +46,6 @@ export function censusOf({ pods, images, network, daemon }: Rooms): DaemonCensus
     configuration: daemon.configuration(),
     notices: daemon.notices(),
     memoryBytes: process.memoryUsage.rss(),
+    urls: daemon.urls(),
   };
 }

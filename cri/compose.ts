@@ -20,7 +20,7 @@ import { DiskGauge } from './disk-space.ts';
 import { HANDLERS } from './handlers.ts';
 import { lockDirectory } from './lock.ts';
 import { statusLine } from './status-line.ts';
-import { type MetricsServer, serveMetrics } from './metrics-server.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { MetricsListener } from './metrics-listener.ts';
 import { Metrics } from './metrics.ts';
 import { bootIdOf, imagesConfig, openImageRoom, openRecords } from './open-store.ts';
@@ -122,6 +122,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const disk = new DiskGauge(config.root);
   const configuration = { files, readAt: new Date().toISOString(), needRestart: [], trouble: '' };
   knowNames(recent, { pods, images });
+  const hasPage = (listen: string): boolean => pageIsServed(config.metrics.page, listen);
+  const listener = new MetricsListener({
+    open: (listen) => serveMetrics(metrics, listen, hasPage(listen) ? page : undefined),
+    hasPage,
+    log,
+  });
   const daemon = {
     version,
     configuration: () => configuration,
@@ -130,6 +136,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     preferredHandler: settings.defaultHandler,
     notices: () => notices.list(),
     disk: () => disk.space,
+    urls: () => listener.urls,
     config: () => ({ ...config }),
     check: (options: { repair: boolean; signal: AbortSignal }) =>
       checkAll({ records, images, state: config.state, live: true }, options),
@@ -138,6 +145,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   keep('streams', streaming);
   metrics.addStreaming(streaming.counts);
   const rooms = { pods, images, network, streaming, daemon };
+  const page = lazyPage(rooms, recent);
   const server = await Server.open({
     listen: config.cri.listen,
     rooms,
@@ -146,10 +154,6 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
   });
   keep('calls', server);
-  const page = lazyPage(rooms, recent);
-  const openMetrics = (listen: string): Promise<MetricsServer> =>
-    serveMetrics(metrics, listen, pageIsServed(config.metrics.page, listen) ? page : undefined);
-  const listener = new MetricsListener(openMetrics, log);
   keep('metrics listener', listener);
   await listener.move(config.metrics.listen);
   log.info(

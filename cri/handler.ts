@@ -6,6 +6,7 @@ import type { Pods } from '../pod/pods.ts';
 import type { Notice } from '../ground/notices.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { Encoded } from './encoded.ts';
+import type { MetricsUrls } from './metrics-listener.ts';
 import type { Streaming } from './streaming/server.ts';
 import type { RequestOf, ResponseInput, Rpc, StreamRpc, UnaryRpc } from './rpc.ts';
 
@@ -30,6 +31,8 @@ export interface DaemonFacts {
   notices(): Notice[];
   /** How full the daemon's disk is; undefined while it is not known. From memory. */
   disk(): DiskSpace | undefined;
+  /** Where its metrics and its page are served now. */
+  urls(): MetricsUrls;
   /** How it stands with its configuration files. */
   configuration(): ConfigurationState;
   /** The configuration in force, as `berth config show` prints it. */

@@ -98,6 +98,7 @@ Processes    0 watched
 Network      ready
 Cgroups      cgroupfs
 Disk         12.0 GB of 50.0 GB free, 66 % of its inodes (/var/lib/berth)
+Page         http://127.0.0.1:9464/
 
 Handlers
   NAME             VERSION   STATE

@@ -40,6 +40,7 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
     ['Cgroups', census.cgroupDriver],
     ...configurationFacts(census.configuration),
     ...(census.disk === undefined ? [] : [['Disk', diskText(census.disk)]]),
+    ...urlFacts(census.urls),
   ];
   const wide = Math.max(...facts.map(([name]) => name!.length));
   return [
@@ -92,6 +93,12 @@ export function statusText(census: DaemonCensus, nowMs: number): string {
       census.notices.map(({ at, message }) => [duration(nowMs - Date.parse(at)), message]),
     ),
   ].join('');
+}
+
+/** The page for people; where there is none, at least the metrics. */
+function urlFacts({ metrics, page }: DaemonCensus['urls']): string[][] {
+  if (page !== '') return [['Page', page]];
+  return metrics === '' ? [] : [['Metrics', metrics]];
 }
 
 function diskText({ path, bytesTotal, bytesFree, inodesTotal, inodesFree }: DiskSpace): string {

@@ -367,6 +367,7 @@ export const FAKE_DAEMON: DaemonFacts = {
   preferredHandler: 'crun',
   notices: () => [],
   disk: () => undefined,
+  urls: () => ({ metrics: 'http://127.0.0.1:9464/metrics', page: 'http://127.0.0.1:9464/' }),
   configuration: () => ({
     files: ['/etc/berth/berth.toml'],
     readAt: '2026-01-01T00:00:00.000Z',

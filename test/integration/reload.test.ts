@@ -107,6 +107,8 @@ describe('SIGHUP reads the configuration again', () => {
       ]);
     await change({ metrics: { listen: '127.0.0.1:9555' } });
     assert.match(await page(9555), /^berth_/m);
+    const moved = { metrics: 'http://127.0.0.1:9555/metrics', page: 'http://127.0.0.1:9555/' };
+    assert.deepEqual((await census()).urls, moved);
     await assert.rejects(page(9464));
     const said = await change({ metrics: { listen: '127.0.0.2:22.' } });
     assert.match(said, /stays as it is/);
