@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -31,6 +31,17 @@ describe('RecordStore', () => {
       { id: 'a', value: { n: 2n } },
     ]);
     again.close();
+  });
+
+  it('says when its log cannot be brought to the disk', async () => {
+    const store = new RecordStore(file);
+    const table = store.table('things');
+    table.put('a', {});
+    await table.settle();
+    renameSync(`${file}-wal`, `${file}-away`);
+    await assert.rejects(table.settle(), { kind: 'unavailable', message: /cannot be brought to the disk/ });
+    renameSync(`${file}-away`, `${file}-wal`);
+    store.close();
   });
 
   it('sets an unreadable row aside and goes on', () => {

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Fault, messageOf } from './fault.ts';
 import { Reserve, WAL_PAGES } from './reserve.ts';
@@ -11,7 +12,7 @@ export interface QuarantinedRecord {
 
 /**
  * One kind of record: rows of id and JSON. All calls are synchronous and durable on return against the death of
- * this process (SQLite in WAL mode); power loss may take the newest rows, never the file.
+ * this process (SQLite in WAL mode); power loss may take the newest rows, never the file, unless `settle` was waited for.
  */
 export interface RecordTable<T> {
   put(id: string, value: T): void;
@@ -19,6 +20,8 @@ export interface RecordTable<T> {
   get(id: string): T | undefined;
   /** All rows in order of their first writing. Rows that do not parse or that `check` refuses are quarantined. */
   all(): { id: string; value: T }[];
+  /** Resolves when all that was written before survives a power loss too. Throws Fault('unavailable'). */
+  settle(): Promise<void>;
 }
 
 /**
@@ -26,6 +29,7 @@ export interface RecordTable<T> {
  * tagged strings). Rooms take tables from it by name.
  */
 export class RecordStore {
+  readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
@@ -37,6 +41,7 @@ export class RecordStore {
 
   /** Opens or creates the file at `path` (`:memory:` for tests). Throws when the file is no database. */
   constructor(path: string) {
+    this.#path = path;
     this.#reserve = path === ':memory:' ? undefined : new Reserve(path);
     this.#reserve?.turnIntoLog();
     this.#db = this.#withReserve(() => openDatabase(path));
@@ -77,6 +82,7 @@ export class RecordStore {
           return value === undefined ? [] : [{ id, value }];
         });
       },
+      settle: () => this.#settle(),
     };
   }
 
@@ -97,6 +103,20 @@ export class RecordStore {
     this.#db.close();
     // SQLite has removed its log: the room is kept for the next one.
     this.#reserve?.keep();
+  }
+
+  /** Every commit is in the log until SQLite has synced both files (wal.html, "Performance Considerations"). */
+  async #settle(): Promise<void> {
+    if (this.#path === ':memory:') return;
+    try {
+      await using log = await open(`${this.#path}-wal`, 'r');
+      await log.datasync();
+    } catch (error) {
+      throw new Fault('unavailable', `The records cannot be brought to the disk: ${messageOf(error)}`, {
+        cause: error,
+        hint: 'look at the disk (dmesg), then try again',
+      });
+    }
   }
 
   #write(kind: string, id: string, json: string, vital: boolean): void {

@@ -71,9 +71,10 @@ export class Catalog {
 
   /**
    * Lists the image, or adds to it if it is there; each of `tags` and `digests` (full names) then means it, and a
-   * tag that meant another image leaves that one.
+   * tag that meant another image leaves that one. Resolves when a power loss does not take that back: who was told
+   * that an image is here does not ask for it again.
    */
-  add(image: NewImage, tags: string[], digests: string[]): StoredImage {
+  async add(image: NewImage, tags: string[], digests: string[]): Promise<StoredImage> {
     const before = this.#images.get(image.id);
     const stored: StoredImage = {
       ...image,
@@ -87,7 +88,9 @@ export class Catalog {
       this.#put({ ...other, repoTags: other.repoTags.filter((tag) => !tags.includes(tag)) });
     }
     this.#put(stored);
-    return this.#images.get(image.id)!;
+    const listed = this.#images.get(image.id)!;
+    await this.#table.settle();
+    return listed;
   }
 
   delete(id: string): void {

@@ -77,7 +77,7 @@ export class Installer {
       throw withRoom(error, room);
     }
     stage('commit');
-    return this.#catalog.add(
+    return await this.#catalog.add(
       {
         id: image.id,
         size: this.#size(chains),

@@ -123,7 +123,7 @@ export class Puller {
       // Before anything of the image is used, and also when all of it is here under another name.
       await this.#verifier.check({ name, digest, mediaType, size: bytes.length }, signal);
       const image =
-        this.#addName(reference, digest) ??
+        (await this.#addName(reference, digest)) ??
         (await this.#installer.install(await this.#resolve(client, reference, top, signal), {
           signal,
           stage,
@@ -167,7 +167,7 @@ export class Puller {
   }
 
   /** The image, when the registry's answer is one that is here already. */
-  #addName(reference: Reference, target: string): StoredImage | undefined {
+  async #addName(reference: Reference, target: string): Promise<StoredImage | undefined> {
     const image = this.#catalog.byTarget(target);
     this.#layers.forgetLost(image?.layers ?? []);
     if (image === undefined || !image.layers.every((layer) => this.#layers.get(layer))) return undefined;

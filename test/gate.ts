@@ -12,7 +12,8 @@ import { freeUnmountedTrees } from './unmounted-trees.ts';
 /*
  * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
  * pick integration files by a part of their name. `--handler runc` runs them with another default handler; without it
- * the whole run ends with those that are about runtimes once more, with runc. Each step prints its name, its outcome and its time; a step that
+ * the whole run ends with those that are about runtimes once more, with runc, and the VM lane runs beside all of them.
+ * Each step prints its name, its outcome and its time; a step that
  * fails prints why, and the next one runs all the same. The last line is `N passed, N failed`.
  */
 
@@ -26,6 +27,7 @@ const UNIT = [
   'test/kubelet/*.test.ts',
 ];
 const MINUTE = 60_000;
+const VM_LIMIT_MS = 45 * MINUTE;
 
 const total: RunCounts = { passed: 0, failed: 0 };
 
@@ -63,6 +65,8 @@ interface ToolOptions {
   limitMs: number;
   /** Output goes straight to the terminal, and the counts come on file descriptor 3. */
   tests?: boolean;
+  /** The output is wanted when all went well, too. */
+  keepOutput?: boolean;
   env?: Record<string, string>;
 }
 
@@ -96,7 +100,8 @@ function tool(path: string, argv: string[], options: ToolOptions): Promise<Outco
     running.delete(child);
     if (late) output += `\ntook longer than ${options.limitMs / 1000} s and was killed`;
     else if (signal !== null) output += `\ndied of ${signal}`;
-    resolve(options.tests === true ? ofTests(code, counts, output) : ofCheck(code, output));
+    const outcome = options.tests === true ? ofTests(code, counts, output) : ofCheck(code, output);
+    resolve(options.keepOutput === true ? { ...outcome, output } : outcome);
   });
   return promise;
 }
@@ -232,6 +237,16 @@ async function integration({ words, handler, only = () => true }: Lane): Promise
   }
 }
 
+/** The VM lane, beside the integration tests: its emulated machine takes what they leave of the processors. */
+async function vmLane(): Promise<Outcome> {
+  const argv = ['-n', '5', process.execPath, 'test/vm/lane.ts'];
+  const { failed, output } = await tool('nice', argv, { limitMs: VM_LIMIT_MS, keepOutput: true });
+  const counts = /^(\d+) passed, (\d+) failed\s*$/.exec(output.trimEnd().split('\n').at(-1)!);
+  if (counts === null) return { passed: 0, failed: 1, output: `${output}\nthe lane gave no counts` };
+  const [, passedInside, failedInside] = counts.map(Number);
+  return { passed: passedInside!, failed: Math.max(failedInside!, failed), output };
+}
+
 async function main(): Promise<void> {
   const { values, positionals: words } = parseArgs({
     options: { all: { type: 'boolean', default: false }, handler: { type: 'string' } },
@@ -265,9 +280,11 @@ async function run(words: string[], { all, handler }: { all: boolean; handler?: 
     if (missing.length > 0) return;
     const strays = await sweepStrays();
     if (strays.length > 0) console.log(`       swept what a killed run had left: ${strays.join(', ')}`);
+    const whole = words.length === 0 && handler === undefined;
+    const machine = whole ? vmLane() : undefined;
     await integration({ words, ...(handler === undefined ? {} : { handler }) });
-    if (words.length === 0 && handler === undefined)
-      await integration({ words, handler: 'runc', only: isAboutRuntimes });
+    if (whole) await integration({ words, handler: 'runc', only: isAboutRuntimes });
+    if (machine !== undefined) await step('the VM lane, which ran beside these:', () => machine);
   }
 }
 

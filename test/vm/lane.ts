@@ -42,7 +42,8 @@ async function bootsRight(machine: Machine): Promise<void> {
 /** One test file inside, by a mocha of its own. Its failures are printed as they come. */
 async function testInside(machine: Machine, file: string): Promise<void> {
   const mocha = `bin/node node_modules/mocha/bin/mocha.js --forbid-only --forbid-pending --timeout 300000 ${file}`;
-  const env = { BERTH_GATE: '1', CI: 'true', BERTH_TEST_ROUNDS: '5' };
+  const verbose = process.env.BERTH_TEST_VERBOSE ?? '';
+  const env = { BERTH_GATE: '1', CI: 'true', BERTH_TEST_ROUNDS: '5', BERTH_TEST_VERBOSE: verbose };
   let counts = '';
   // The counts come on descriptor 3, which is our standard output here; all the rest goes to standard error.
   const { code } = await machine.run(['sh', '-c', `exec 3>&1 1>&2; exec ${mocha}`], {

@@ -212,7 +212,9 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
       const { stats } = await node.client.call('ContainerStats', { containerId: container });
       const { cpu, memory, swap, io } = stats!;
       assert.ok(cpu!.usageCoreNanoSeconds!.value <= BigInt(entry(cgroup, 'cpu.stat', 'usage_usec')) * 1000n);
-      assert.ok(cpu!.usageNanoCores!.value > 10_000_000n && cpu!.usageNanoCores!.value < 800_000_000n);
+      // Half a processor is the most; how little of that an emulated machine finds time for says nothing.
+      const rate = Number(cpu!.usageNanoCores!.value) / 1e9;
+      assert.ok(rate > 0 && rate < 0.8, `it uses ${rate} of a processor`);
       assert.equal(memory!.availableBytes!.value, BigInt(64 * MIB) - memory!.workingSetBytes!.value);
       assert.ok(memory!.rssBytes!.value > 0n && memory!.pageFaults!.value > 0n);
       assert.equal(swap!.swapUsageBytes!.value + swap!.swapAvailableBytes!.value, BigInt(32 * MIB));
@@ -229,10 +231,11 @@ for (const driver of ['systemd', 'cgroupfs'] satisfies Driver[])
         `test -e ${file} || { dd if=/dev/zero of=${file} bs=1M count=128 && chmod 600 ${file} && mkswap ${file}; }; swapon ${file}`,
       );
       try {
+        // A file in memory counts as its writer's, stays when it is written, and goes nowhere but to swap.
         const eats = (mib: number): string[] => [
           'sh',
           '-c',
-          `dd if=/dev/zero bs=1M count=${mib} | tail -c ${mib}M | sleep 1000`,
+          `dd if=/dev/zero of=/dev/shm/file bs=1M count=${mib}; exec sleep 1000`,
         ];
         const swaps = await start('', eats(40), {
           resources: { memoryLimitInBytes: 32 * MIB, memorySwapLimitInBytes: 96 * MIB },
