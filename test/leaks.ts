@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { allPids, processesOf, processOf, readProc, readProcLink, type NodeMarks } from './node-processes.ts';
 import { cgroupsBelow, type NodeSpace } from './node-space.ts';
 import { removeIdlePodCgroups } from './pod-cgroups.ts';
+import { patient } from './patience.ts';
 
 /*
  * The leak checker. A census lists everything that a node holds, one line a thing; a leak is a line that is there
@@ -44,7 +45,7 @@ export type Census = Record<LeakKind, string[]> & {
 };
 
 /** Longer than the daemon keeps idle threads. */
-const SETTLE_MS = 6_000;
+const SETTLE_MS = patient(6_000);
 const MAX_LINES = 40;
 /** Deep enough for every object's own directory, not for the content of images. */
 const DIRECTORY_DEPTH = 4;

@@ -1,6 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { patient } from './patience.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
 
@@ -88,7 +89,7 @@ export class NodeSpace {
   run(argv: string[]): Promise<string> {
     const [file, ...rest] = this.inside(argv);
     return new Promise((resolve, reject) => {
-      execFile(file!, rest, { timeout: 30_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      execFile(file!, rest, { timeout: patient(30_000), maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         reject(new Error(`${argv.join(' ')}: ${stderr.trim() || error.message}`, { cause: error }));
       });

@@ -20,10 +20,11 @@ import { OciFaults } from './faults.ts';
 import { killProcess, processesOf, processOf, type NodeMarks } from './node-processes.ts';
 import { membersBelow, NodeSpace, removeCgroups, thawBelow } from './node-space.ts';
 import { ownDirectory } from './strays.ts';
+import { patient } from './patience.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..');
-const START_LIMIT_MS = 30_000;
-const STOP_LIMIT_MS = 20_000;
+const START_LIMIT_MS = patient(30_000);
+const STOP_LIMIT_MS = patient(20_000);
 
 export interface NodeOptions {
   /** Keep the v2 tree of a hybrid host in sight: crun refuses to work then. */

@@ -5,6 +5,7 @@ import type { RequestInput, ResponseOf } from '../cri/rpc.ts';
 import { ImageLibrary } from './image-library.ts';
 import type { TestNode } from './node.ts';
 import { makePodCgroup } from './pod-cgroups.ts';
+import { patient } from './patience.ts';
 
 /*
  * Requests as a kubelet words them, and the short ways through a pod's life that most tests take.
@@ -183,14 +184,15 @@ export async function eventually<T>(
   for (;;) {
     const value = await attempt();
     if (value !== undefined) return value;
-    if (performance.now() - begun > limitMs) throw new Error(`Waited ${limitMs} ms in vain until ${what}`);
+    if (performance.now() - begun > patient(limitMs))
+      throw new Error(`Waited ${patient(limitMs)} ms in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 
 /** ExecSync of a shell line; rejects when its exit code is not 0. Resolves with its standard output. */
 export async function shell(node: PodNode, containerId: string, line: string): Promise<string> {
-  const answer = await node.client.call('ExecSync', { containerId, cmd: ['sh', '-c', line], timeout: 20 });
+  const answer = await node.client.call('ExecSync', { containerId, cmd: ['sh', '-c', line], timeout: patient(20) });
   const output = Buffer.from(answer.stdout).toString();
   if (answer.exitCode !== 0)
     throw new Error(

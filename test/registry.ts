@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ownDirectory } from './strays.ts';
+import { patient } from './patience.ts';
 
 export interface Registry {
   /** `127.0.0.1:port`: plain HTTP, anonymous, deletion enabled. */
@@ -63,7 +64,7 @@ ${options.htpasswd === undefined ? '' : `auth: { htpasswd: { realm: test, path: 
     });
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`docker-registry ended with ${code}: ${output}`)));
-    setTimeout(() => reject(new Error(`docker-registry did not listen: ${output}`)), 10_000).unref();
+    setTimeout(() => reject(new Error(`docker-registry did not listen: ${output}`)), patient(10_000)).unref();
   });
   try {
     return { address: await address, stop };

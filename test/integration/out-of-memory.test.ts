@@ -16,6 +16,7 @@ import {
   type PodConfig,
 } from '../pods.ts';
 import { useNode } from '../use-node.ts';
+import { patient } from '../patience.ts';
 
 const MIB = 2 ** 20;
 const HUNGRY = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64M', 'count=1'];
@@ -43,7 +44,7 @@ describe('when memory runs out', () => {
 
   for (const handler of ['crun', 'runc']) {
     it(`a container of ${handler} is OOMKilled with 137, ${ROUNDS} times out of ${ROUNDS}`, async function () {
-      this.timeout(180_000);
+      this.timeout(patient(180_000));
       const { node } = suite;
       const ends: string[] = [];
       const one = async (round: number): Promise<void> => {

@@ -13,7 +13,9 @@ import { Steps } from './steps.ts';
  */
 
 const REPOSITORY = join(import.meta.dirname, '../..');
-const FILE_LIMIT_MS = 12 * 60_000;
+const FILE_LIMIT_MS = 20 * 60_000;
+/** An emulated processor is this many times slower, at worst and beside other tests. */
+const PATIENCE = 6;
 
 /** Suites of the ordinary lane that behave differently on cgroup v2 or on this kernel, and are quick enough under emulation. */
 const SUITES = ['namespaces', 'user-namespaces', 'out-of-memory'];
@@ -41,9 +43,15 @@ async function bootsRight(machine: Machine): Promise<void> {
 
 /** One test file inside, by a mocha of its own. Its failures are printed as they come. */
 async function testInside(machine: Machine, file: string): Promise<void> {
-  const mocha = `bin/node node_modules/mocha/bin/mocha.js --forbid-only --forbid-pending --timeout 300000 ${file}`;
+  const mocha = `bin/node node_modules/mocha/bin/mocha.js --forbid-only --forbid-pending --timeout 600000 ${file}`;
   const verbose = process.env.BERTH_TEST_VERBOSE ?? '';
-  const env = { BERTH_GATE: '1', CI: 'true', BERTH_TEST_ROUNDS: '5', BERTH_TEST_VERBOSE: verbose };
+  const env = {
+    BERTH_GATE: '1',
+    CI: 'true',
+    BERTH_TEST_ROUNDS: '5',
+    BERTH_TEST_PATIENCE: String(PATIENCE),
+    BERTH_TEST_VERBOSE: verbose,
+  };
   let counts = '';
   // The counts come on descriptor 3, which is our standard output here; all the rest goes to standard error.
   const { code } = await machine.run(['sh', '-c', `exec 3>&1 1>&2; exec ${mocha}`], {
