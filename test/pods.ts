@@ -192,7 +192,11 @@ export async function eventually<T>(
 
 /** ExecSync of a shell line; rejects when its exit code is not 0. Resolves with its standard output. */
 export async function shell(node: PodNode, containerId: string, line: string): Promise<string> {
-  const answer = await node.client.call('ExecSync', { containerId, cmd: ['sh', '-c', line], timeout: patient(20) });
+  const answer = await node.client.call('ExecSync', {
+    containerId,
+    cmd: ['sh', '-c', line],
+    timeout: patient(20),
+  });
   const output = Buffer.from(answer.stdout).toString();
   if (answer.exitCode !== 0)
     throw new Error(
