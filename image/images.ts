@@ -150,6 +150,8 @@ export interface Snapshotter {
   scratch(id: string, name: string): string;
   /** The directory that takes the changes. Throws `not-found`. */
   writable(id: string): string;
+  /** The directories of its layers, topmost first. Throws `not-found`. */
+  lower(id: string): string[];
   /**
    * Mounts the snapshot at `target` (an existing directory, in the daemon's mount namespace). With a user namespace (a
    * file descriptor) the layers' files belong to its ids. Throws `precondition` when the file system cannot do that.

@@ -113,6 +113,13 @@ export class OverlaySnapshots implements Snapshotter {
     return join(this.#directory, id, 'fs');
   }
 
+  lower(id: string): string[] {
+    const record = this.#records.get(id);
+    if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
+    // overlayfs refuses a directory twice, and only its topmost appearance has an effect.
+    return [...new Set(record.layers.toReversed().map((layer) => this.#layers.directory(layer)))];
+  }
+
   #prepare(id: string, wanted: SnapshotRecord, owners?: IdMappings): void {
     const { layers, view } = wanted;
     if (!ID.test(id)) throw new Fault('invalid', `${JSON.stringify(id)} is no id of a snapshot`);
@@ -157,8 +164,7 @@ export class OverlaySnapshots implements Snapshotter {
   mount(id: string, target: string, userNamespace?: number, label?: string): void {
     const record = this.#records.get(id);
     if (record === undefined) throw new Fault('not-found', `The snapshot ${id} is not there`);
-    // Topmost first; overlayfs refuses a directory twice, and only its topmost appearance has an effect.
-    const lower = new Set(record.layers.toReversed().map((layer) => this.#layers.directory(layer)));
+    const lower = new Set(this.lower(id));
     if (lower.size === 0) lower.add(this.#empty);
     // One layer alone would be a bind, which shows the labels that are on the disk.
     if (label !== undefined && record.view === true && lower.size === 1) lower.add(this.#empty);

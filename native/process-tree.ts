@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isErrno } from './errno.ts';
 import { processStartTime } from './pidfd.ts';
 
@@ -20,9 +20,21 @@ export function descendants(pid: number): { pid: number; startTime: bigint }[] {
   return found;
 }
 
+/** A child is in the list of the thread that made it: programs in Go start theirs from any. */
 function childrenOf(pid: number): number[] {
+  return threadsOf(pid).flatMap((thread) =>
+    namesIn(() => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ')).map(Number),
+  );
+}
+
+function threadsOf(pid: number): string[] {
+  return namesIn(() => readdirSync(`/proc/${pid}/task`));
+}
+
+/** What is gone meanwhile has none. */
+function namesIn(read: () => string[]): string[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+    return read().filter(Boolean);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ESRCH')) return [];
     throw error;

@@ -1,13 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { closeFd, pipe2 } from '../native/fd.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
-import { devNullFd, spawn } from '../native/spawn.ts';
+import { DEFAULT_PATH, devNullFd, spawn } from '../native/spawn.ts';
 import { connectPackets } from '../native/unix-socket.ts';
 import { tellConmon } from './conmon-control.ts';
 import { reopenConmonLog } from './conmon-log.ts';
@@ -57,7 +57,7 @@ export class Conmon implements Monitor {
       path: this.#options.path,
       argv: this.#argv(request),
       env: [
-        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        `PATH=${request.restore === undefined ? '' : `${dirname(request.restore.criu)}:`}${DEFAULT_PATH}`,
         `_OCI_SYNCPIPE=${SYNC_FD}`,
         `_OCI_STARTPIPE=${START_FD}`,
       ],
@@ -81,7 +81,8 @@ export class Conmon implements Monitor {
         try {
           report = readLine(sync, signal);
           writeStart(go);
-          const init = createdInit(await report, request.runtime.name);
+          const verb = request.restore === undefined ? 'create' : 'restore';
+          const init = createdInit(await report, `${request.runtime.name} ${verb}`);
           return { monitor, init };
         } catch (error) {
           await this.#abandon(monitor);
@@ -166,6 +167,11 @@ export class Conmon implements Monitor {
     if (request.tty) argv.push('--terminal');
     if (request.stdin) argv.push('--stdin');
     if (request.stdin && !request.stdinOnce) argv.push('--leave-stdin-open');
+    if (request.restore !== undefined) {
+      argv.push('--restore', request.restore.images);
+      // What runc warns of while it restores would stand in the container's log.
+      argv.push('--runtime-arg', `--log=${join(bundle, 'restore-runtime.log')}`);
+    }
     return argv;
   }
 
@@ -214,7 +220,7 @@ function writeStart(go: number): void {
 }
 
 /** Reads conmon's report: `{"pid": 17}`, or a negative number and the runtime's error text. */
-function createdInit(line: string, runtime: string): ProcessMark {
+function createdInit(line: string, command: string): ProcessMark {
   let report: unknown;
   try {
     report = JSON.parse(line.split('\n')[0]!);
@@ -224,7 +230,7 @@ function createdInit(line: string, runtime: string): ProcessMark {
   const fields = report as { pid?: number; data?: number; message?: string };
   const pid = fields.pid ?? fields.data ?? -1;
   if (pid <= 0) {
-    throw new Fault('internal', `${runtime} create failed: ${fields.message?.trim() || 'it gave no reason'}`);
+    throw new Fault('internal', `${command} failed: ${fields.message?.trim() || 'it gave no reason'}`);
   }
   const startTime = processStartTime(pid);
   if (startTime === undefined) throw new Fault('internal', `Process ${pid} was gone before it was started`);

@@ -1,11 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
 import type { ImageRecord } from '../image/images.ts';
+import { beginMonitor, makeMonitorDirectories } from './begin-monitor.ts';
 import { warmCgroupLock } from './cgroup/lock-warmth.ts';
 import { containerCgroup } from './cgroup/paths.ts';
 import { placeOfContainer } from './cgroup/scope.ts';
+import { withoutScopeTasksMax } from './cgroup/scope-tasks.ts';
+import type { Checkpoint } from './checkpoint/restore.ts';
 import type { ContainerConfig, SandboxConfig } from './config.ts';
 import { Container, containerName, type ContainerRecord } from './container.ts';
 import { watchContainer } from './container-exit.ts';
@@ -16,7 +19,7 @@ import { newId, shortId } from './directory.ts';
 import { announceContainer } from './events.ts';
 import type { Handler } from './handlers.ts';
 import { hasImageVolumes, mountImageVolumes } from './image-volumes.ts';
-import { makeLogDirectory, removeEmptyLog, resolveLogPath } from './log-path.ts';
+import { removeEmptyLog, resolveLogPath } from './log-path.ts';
 import { missingProgram } from './missing-program.ts';
 import type { MonitorStart } from './monitor.ts';
 import { missingMountSource, resolveMountSources } from './mount-sources.ts';
@@ -119,7 +122,9 @@ async function makeContainer(
     try {
       monitor = await at.stage('record', () => {
         parts.containerRecords.put(id, record);
-        return beginMonitor(parts, handler, record);
+        makeMonitorDirectories(parts, record);
+        // It starts while root and specification are prepared.
+        return isCheckpoint(config) ? undefined : beginMonitor(parts, handler, record);
       });
       const either = AbortSignal.any([signal, abort.signal]);
       await buildContainer(parts, at, sandbox, handler, container, monitor, either);
@@ -139,36 +144,23 @@ async function makeContainer(
   });
 }
 
-/** The monitor starts while root and specification are prepared. */
-function beginMonitor(parts: Parts, handler: Handler, record: ContainerRecord): MonitorStart {
-  const { id, config, logPath } = record;
-  mkdirSync(parts.paths.rootfs(id), { recursive: true, mode: 0o711 });
-  if (logPath !== '') makeLogDirectory(logPath);
-  return parts.monitor.begin({
-    id,
-    bundle: parts.paths.bundle(id),
-    runtime: handler.runtime,
-    logPath: logPath === '' ? undefined : logPath,
-    tty: config.tty,
-    stdin: config.stdin,
-    stdinOnce: config.stdinOnce,
-    userns: config.security.namespaces.userns?.mode === 'pod',
-  });
-}
-
 async function buildContainer(
   parts: Parts,
   at: Progress,
   sandbox: Sandbox,
   handler: Handler,
   container: Container,
-  monitor: MonitorStart,
+  monitor: MonitorStart | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const { record } = container;
   const { id, config } = record;
   const bundle = parts.paths.bundle(id);
-  const image = await at.stage('resolve', () => resolveImage(parts, record));
+  const { image, checkpoint } = await at.stage<Source>('resolve', () =>
+    isCheckpoint(config)
+      ? resolveCheckpoint(parts, sandbox, handler, record, signal)
+      : { image: resolveImage(parts, record, config.image.image) },
+  );
   // Its child looks at the sources while the root is made.
   const sources = resolveMountSources(parts.exits, config, signal);
   sources.catch(() => {
@@ -181,6 +173,7 @@ async function buildContainer(
   const volumes = await at.stage('snapshot', async () => {
     using userns = openPodUserns(sandbox);
     parts.images.snapshots.prepare(id, image.layers, podUserns(sandbox.record.config));
+    await checkpoint?.lay(parts, sandbox, record, signal);
     parts.images.snapshots.mount(id, parts.paths.rootfs(id), userns?.fd, label);
     const imageVolumes = hasImageVolumes(config)
       ? mountImageVolumes(parts, record, userns?.fd, label)
@@ -198,22 +191,28 @@ async function buildContainer(
     record.stopSignalName = signalName(stop);
     const mountSources = await sources;
     const mapped = await withMappedVolumes(parts, sandbox, record, mountSources, signal);
-    const input = await prepareSpec(parts, sandbox, record, image, { mountSources, ...volumes }, mapped);
-    const { spec, notes } = generateSpec(input);
+    const wanted = checkpoint?.config(mapped) ?? mapped;
+    const input = await prepareSpec(parts, sandbox, record, image, { mountSources, ...volumes }, wanted);
+    const generated = generateSpec(input);
+    const spec = checkpoint?.spec(generated.spec, bundle, record.cgroupPath) ?? generated.spec;
     if (label !== undefined) await relabelMounts(parts.exits, config, mountSources, label, signal);
     record.user = {
       uid: input.user.uid,
       gid: input.user.gid,
       supplementalGroups: spec.process.user.additionalGids ?? [],
     };
-    record.notes = notes;
+    record.notes = generated.notes;
     record.hooks = spec.hooks !== undefined;
     if (config.resources !== undefined) record.resources = resourcesInForce(config.resources, input.node);
-    const final = handler.runtime.takesCompiledFilter ? withCompiledFilter(spec) : spec;
+    const crun = handler.runtime.takesCompiledFilter;
+    const placed = parts.settings.cgroupDriver === 'systemd' ? withoutScopeTasksMax(spec, crun) : spec;
+    const final = crun ? withCompiledFilter(placed) : placed;
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(final), { mode: 0o600 });
   });
   await at.stage('create', async () => {
     requireReady(sandbox);
+    // A process that is restored begins to run at once: StartContainer makes it.
+    if (monitor === undefined) return;
     record.released = false;
     try {
       record.monitored = await monitor.create(signal);
@@ -242,15 +241,32 @@ function requireTarget(parts: Parts, sandbox: Sandbox, { security }: ContainerCo
   if (pid === 'target') targetProcess(parts, sandbox, targetId);
 }
 
-function resolveImage(parts: Parts, record: ContainerRecord): ImageRecord {
-  const wanted = record.config.image.image;
-  // What the peers take for a checkpoint: no reference of an image begins like that.
-  if (wanted.startsWith('/'))
-    throw new Fault(
-      'unimplemented',
-      `${JSON.stringify(wanted)} is a file: no container can be restored from a checkpoint archive`,
-      { hint: 'Berth writes such archives, and other runtimes restore them' },
-    );
+/** What the peers take for a checkpoint: no reference of an image begins like that. */
+function isCheckpoint({ image }: ContainerConfig): boolean {
+  return image.image.startsWith('/');
+}
+
+/** What a container's root file system is made from. */
+interface Source {
+  image: ImageRecord;
+  checkpoint?: Checkpoint;
+}
+
+/** Reads the archive, and takes the image that its container was made from. */
+async function resolveCheckpoint(
+  parts: Parts,
+  sandbox: Sandbox,
+  handler: Handler,
+  record: ContainerRecord,
+  signal: AbortSignal,
+): Promise<Source> {
+  // Code that few nodes ever need.
+  const { openCheckpoint } = await import('./checkpoint/restore.ts');
+  const checkpoint = await openCheckpoint(parts, sandbox, handler, record.config.image.image, signal);
+  return { image: resolveImage(parts, record, checkpoint.base), checkpoint };
+}
+
+function resolveImage(parts: Parts, record: ContainerRecord, wanted: string): ImageRecord {
   const image = parts.images.find(wanted);
   if (image === undefined) {
     throw new Fault('not-found', `The image ${JSON.stringify(wanted)} is not on this node`, {

@@ -13,6 +13,8 @@ import type { Parts } from './parts.ts';
 /** What the caller reads when nobody saw how a container ended. */
 const UNKNOWN_EXIT_CODE = 255;
 const KILLED_EXIT_CODE = 137;
+/** What the peers say of a container that had no process. */
+const UNSTARTED_EXIT_CODE = 128;
 
 /**
  * Follows a created or running container to its end. The exit code is the monitor's: it waited before the container
@@ -50,11 +52,24 @@ async function endWithoutMonitor(parts: Parts, container: Container): Promise<Ex
 }
 
 /**
- * Writes the end of a container down, then gives back what it held. OOM is read from the cgroup here, before the
+ * The end of a container from a checkpoint that never had a process. `gone`: settles when what tries to make one is
+ * gone. Nothing when it has ended.
+ */
+export function endUnstarted(parts: Parts, container: Container, gone?: Promise<void>): void {
+  recordExit(parts, container, { code: UNSTARTED_EXIT_CODE, atNs: parts.clock.nowNs() }, gone);
+}
+
+/**
+ * Writes the end of a container down, then gives back what it held (after `gone`). OOM is read from the cgroup here, before the
  * runtime removes it (containerd#8180). Times are clamped so that created ≤ started ≤ finished: file times in the
  * kernel lag up to one tick.
  */
-export function recordExit(parts: Parts, container: Container, exit: ExitRecord): void {
+export function recordExit(
+  parts: Parts,
+  container: Container,
+  exit: ExitRecord,
+  gone: Promise<void> = Promise.resolve(),
+): void {
   const { record } = container;
   if (record.phase === 'exited') return;
   const kills = oomKillsAtExit(parts, container, exit.code);
@@ -75,7 +90,13 @@ export function recordExit(parts: Parts, container: Container, exit: ExitRecord)
   announceContainer(parts, container, 'stopped');
   container.markExited();
   parts.logCap.leave(container.id);
-  container.releasing = releaseRuntime(parts, container).finally(() => {
+  const release = async (): Promise<void> => {
+    await gone.catch((error: unknown) => {
+      parts.log.error({ container: record.id, error: messageOf(error) }, 'could not end what made it');
+    });
+    await releaseRuntime(parts, container);
+  };
+  container.releasing = release().finally(() => {
     container.releasing = undefined;
   });
 }

@@ -20,6 +20,7 @@ export async function removeContainer(parts: Parts, id: string, signal?: AbortSi
 }
 
 async function remove(parts: Parts, container: Container): Promise<void> {
+  container.restoring?.abort();
   await container.starting?.catch(() => {
     // The caller of the start hears of it; what was started has ended.
   });

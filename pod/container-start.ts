@@ -2,6 +2,7 @@ import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages } from '../ground/progress.ts';
 import { waitOrAbort } from '../ground/wait.ts';
 import type { Container } from './container.ts';
+import { endUnstarted } from './container-exit.ts';
 import { stopContainer } from './container-stop.ts';
 import { announceContainer } from './events.ts';
 import type { Parts } from './parts.ts';
@@ -39,11 +40,13 @@ async function start(parts: Parts, container: Container): Promise<void> {
       // Before the start: an end that is recorded while the runtime still returns comes after it.
       record.startedAtNs = parts.clock.nowNs();
       try {
-        await runtime.start(record.id, undefined, record.hooks);
+        if (record.restore === undefined) await runtime.start(record.id, undefined, record.hooks);
+        else await (await import('./checkpoint/run-restore.ts')).runRestore(parts, container);
       } catch (error) {
         record.reason = 'StartError';
         record.message = messageOf(error);
-        await stopContainer(parts, record.id, 0);
+        if (record.monitored === undefined) endUnstarted(parts, container);
+        else await stopContainer(parts, record.id, 0);
         throw error;
       }
     });

@@ -8,6 +8,7 @@ import { SIG } from '../native/signals.ts';
 import { killCgroup } from './cgroup/kill.ts';
 import { oomKills } from './cgroup/oom.ts';
 import type { Container, StopInFlight } from './container.ts';
+import { endUnstarted } from './container-exit.ts';
 import { CONTAINER_DEBTS } from './container-release.ts';
 import type { Parts } from './parts.ts';
 
@@ -96,6 +97,13 @@ function signalInit(parts: Parts, container: Container, signal: number): boolean
 }
 
 async function kill(parts: Parts, container: Container): Promise<void> {
+  if (container.record.monitored === undefined) {
+    container.restoring?.abort();
+    await container.starting?.catch(() => {
+      // Its caller hears of it.
+    });
+    if (container.record.monitored === undefined) return endUnstarted(parts, container);
+  }
   const heard = signalInit(parts, container, SIG.SIGKILL);
   // The end of a PID namespace's first process ends all others. In a shared one the cgroup knows who is meant; and a
   // frozen process, whose PID namespace it may ever be, does not end before it is thawed.

@@ -19,7 +19,8 @@ import type { CommandTemplate } from './exec/command-template.ts';
  *                        └ failed: undone, record gone
  * ```
  *
- * There is no way back and no second start. `unknown` is never stored: a container whose end nobody saw is `exited`
+ * There is no way back and no second start. A container that is restored from a checkpoint has no process until its
+ * start, and all else is the same. `unknown` is never stored: a container whose end nobody saw is `exited`
  * with code 255 and reason Unknown.
  */
 export type ContainerPhase = 'creating' | 'created' | 'running' | 'exited';
@@ -55,6 +56,13 @@ export interface ContainerRecord {
   /** Its specification has hooks: the OCI runtime has to start it. */
   hooks?: boolean;
   monitored?: Monitored;
+  /**
+   * It comes from a checkpoint: StartContainer makes its process. `images`: directory of what criu wrote about the
+   * processes, gone when they run. `begun`: the OCI runtime may have made something of it.
+   */
+  restore?: { archive: string; images: string; begun: boolean };
+  /** A checkpoint of it is being made: it stands still. */
+  checkpointing?: boolean;
   createdAtNs: bigint;
   startedAtNs: bigint;
   finishedAtNs: bigint;
@@ -94,8 +102,8 @@ export class Container {
   hub: AttachHub | undefined;
   /** Somebody who was attached has closed its standard input, as far as this daemon knows. */
   inputClosed = false;
-  /** A checkpoint of it is being made. */
-  checkpointing = false;
+  /** Ends the restore that StartContainer has under way. */
+  restoring: AbortController | undefined;
   /** Running ExecSync calls, to count and to refuse after the end. */
   execs = 0;
   /** How often lines of its log were dropped because it had come to its cap, since the daemon's start. */

@@ -12,6 +12,8 @@ export interface MonitorRequest {
   stdinOnce: boolean;
   /** The container has a user namespace: what it is given without input must not be the node's own /dev/null. */
   userns: boolean;
+  /** Absent: it is created. `images`: directory of what criu wrote about its processes; `criu`: the program. */
+  restore?: { images: string; criu: string };
 }
 
 /** A process that can be told from a later one with the same number. */

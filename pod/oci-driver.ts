@@ -14,6 +14,7 @@ import { Fault, messageOf } from '../ground/fault.ts';
 import type { Limit } from '../ground/limit.ts';
 import { isErrno } from '../native/errno.ts';
 import type { ExitWatcher } from '../native/exits.ts';
+import { umount } from '../native/mount.ts';
 import { run } from '../native/run.ts';
 import { DEFAULT_PATH } from '../native/spawn.ts';
 import type { Limits } from './cgroup/limits.ts';
@@ -113,14 +114,26 @@ export class OciDriver implements OciRuntime {
       await this.#verb('checkpoint', [...flags, id], id, signal, { timeoutMs: 0, env });
     } catch (error) {
       if (!/unknown command|no such command/i.test(messageOf(error))) throw error;
-      throw new Fault('precondition', `${this.path} was built without checkpoints`, {
-        hint: 'a handler with runc has them',
-        cause: error,
-      });
+      throw this.#withoutCheckpoints(error);
     }
   }
 
+  async requireRestore(): Promise<void> {
+    const argv = [this.path, 'restore', '--help'];
+    const result = await run(this.#exits, { path: this.path, argv, timeoutMs: VERB_TIMEOUT_MS });
+    if (result.code !== 0) throw this.#withoutCheckpoints();
+  }
+
+  #withoutCheckpoints(cause?: unknown): Fault {
+    return new Fault('precondition', `${this.path} was built without checkpoints`, {
+      hint: 'a handler with runc has them',
+      cause,
+    });
+  }
+
   async delete(id: string, options: { force?: boolean } = {}): Promise<void> {
+    // A runc that is killed while it restores leaves the root bound to that place; it deletes what it finds there.
+    umount(join(this.#root, id, 'criu-root'));
     try {
       await this.#verb('delete', options.force === true ? ['--force', id] : [id], id);
     } catch (error) {

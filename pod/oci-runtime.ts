@@ -61,6 +61,8 @@ export interface OciRuntime {
    * runtime's own words. criu's log is `dump.log` in `work`.
    */
   checkpoint(id: string, files: CheckpointFiles, signal?: AbortSignal): Promise<void>;
+  /** Throws `precondition` when it was built without checkpoints. */
+  requireRestore(): Promise<void>;
   /** Unmakes a container whose process is gone: its cgroup and the runtime's record of it. No error when it is unknown. */
   delete(id: string, options?: { force?: boolean }): Promise<void>;
   /** The command that runs one more process inside; the caller owns its standard streams. */

@@ -4,10 +4,11 @@ import { messageOf } from '../ground/fault.ts';
 import { sleep } from '../ground/wait.ts';
 import { umount } from '../native/mount.ts';
 import { processAlive } from '../native/pidfd.ts';
+import { thawCgroup } from './cgroup/freeze.ts';
 import { killCgroup, removeCgroup } from './cgroup/kill.ts';
 import { cgroupsNamed } from './cgroup/orphans.ts';
 import { Container, type ContainerRecord } from './container.ts';
-import { recordExit, watchContainer } from './container-exit.ts';
+import { endUnstarted, recordExit, watchContainer } from './container-exit.ts';
 import { CONTAINER_DEBTS, forgetContainer, releaseContainer, releaseRuntime } from './container-release.ts';
 import { undoUpdate } from './container-update.ts';
 import { ownerOfSnapshot } from './image-volumes.ts';
@@ -122,6 +123,11 @@ function loadContainers(
       if (!record.released) background.push(() => releaseRuntime(parts, container));
       continue;
     }
+    if (record.checkpointing === true) thaw(parts, record);
+    if (!rebooted && record.restore !== undefined && record.monitored === undefined) {
+      adoptUnstarted(parts, container);
+      continue;
+    }
     if (rebooted || record.monitored === undefined) {
       record.message = 'The node was restarted';
       record.reason = 'Unknown';
@@ -150,6 +156,25 @@ function adoptStarted(parts: Parts, container: Container): void {
   if (fifo === undefined || existsSync(fifo)) return;
   record.phase = 'running';
   record.startedAtNs = record.createdAtNs + 1n;
+  parts.containerRecords.put(record.id, record);
+}
+
+/** A container from a checkpoint waits for its start. One that was being restored is taken away. */
+function adoptUnstarted(parts: Parts, container: Container): void {
+  const { record } = container;
+  if (record.restore?.begun !== true) {
+    container.adoptable = true;
+    return;
+  }
+  record.reason = 'StartError';
+  record.message = 'The daemon ended while the container was being restored';
+  endUnstarted(parts, container, killNamed(record.id, ourPrograms(parts), parts.exits));
+}
+
+/** A checkpoint was being made: the container stood still for it. */
+function thaw(parts: Parts, record: ContainerRecord): void {
+  thawCgroup(record.cgroupPath);
+  delete record.checkpointing;
   parts.containerRecords.put(record.id, record);
 }
 

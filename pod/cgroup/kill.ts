@@ -13,6 +13,7 @@ import {
   nodeHierarchy,
   type CgroupHierarchy,
 } from './hierarchy.ts';
+import { setFrozen } from './freeze.ts';
 import { removeDirectory } from './pod-cgroup.ts';
 
 /** Rounds of killing, each followed by a longer wait: about two seconds in all. */
@@ -68,18 +69,6 @@ export async function removeCgroup(
   }
 }
 
-/** Lets the processes of a cgroup run again that somebody froze. No error when there is no such cgroup. */
-export function thawCgroup(path: string, hierarchy: CgroupHierarchy = nodeHierarchy()): void {
-  const freezer = controllerDirectory(hierarchy, 'freezer', path);
-  if (freezer === undefined) return;
-  if (hierarchy.version === 1) return void setFrozen(freezer, 'THAWED');
-  try {
-    writeFileSync(join(freezer, 'cgroup.freeze'), '0');
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENODEV')) throw error;
-  }
-}
-
 function killV2(path: string, hierarchy: CgroupHierarchy): void {
   try {
     writeFileSync(join(hierarchy.trees[0]!, path, 'cgroup.kill'), '1');
@@ -97,16 +86,6 @@ function killV1(path: string, hierarchy: CgroupHierarchy, freeze: boolean): void
     killEach(path, hierarchy);
   } finally {
     setFrozen(freezer, 'THAWED');
-  }
-}
-
-function setFrozen(directory: string, state: 'FROZEN' | 'THAWED'): boolean {
-  try {
-    writeFileSync(join(directory, 'freezer.state'), state);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENODEV')) return false;
-    throw error;
   }
 }
 

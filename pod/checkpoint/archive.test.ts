@@ -8,13 +8,16 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExitWatcher } from '../../native/exits.ts';
+import { lsetxattr } from '../../native/xattr.ts';
 import { criuErrors } from './criu.ts';
-import { writeCheckpointArchive, type CheckpointedContainer } from './archive.ts';
+import { writeCheckpointArchive, writeRootfsDiff } from './archive.ts';
+import type { CheckpointedContainer } from './metadata.ts';
 
 const CONFIG: CheckpointedContainer = {
   id: 'c1',
@@ -37,7 +40,7 @@ describe('the archive of a checkpoint', () => {
   after(() => exits.close());
   beforeEach(() => {
     top = mkdtempSync(join(tmpdir(), 'berth-checkpoint-'));
-    for (const directory of ['work', 'work/checkpoint', 'upper', 'upper/etc', 'out'])
+    for (const directory of ['work', 'work/checkpoint', 'upper', 'upper/etc', 'out', 'above', 'below'])
       mkdirSync(join(top, directory));
     writeFileSync(join(top, 'work/checkpoint/core-1.img'), 'core');
     writeFileSync(join(top, 'upper/etc/made here'), 'text');
@@ -46,18 +49,13 @@ describe('the archive of a checkpoint', () => {
   });
   afterEach(() => rmSync(top, { recursive: true }));
 
-  const write = (signal?: AbortSignal): Promise<void> =>
-    writeCheckpointArchive(
-      exits,
-      join(top, 'work'),
-      {
-        config: CONFIG,
-        spec: Buffer.from('{"ociVersion":"1.0.2"}'),
-        upper: join(top, 'upper'),
-        location: join(top, 'out/archive.tar'),
-      },
-      signal,
-    );
+  const write = async (signal?: AbortSignal): Promise<void> => {
+    const layers = { upper: join(top, 'upper'), lower: [join(top, 'above'), join(top, 'below')] };
+    await writeRootfsDiff(exits, join(top, 'work'), layers, signal);
+    const spec = Buffer.from('{"ociVersion":"1.0.2"}');
+    const location = join(top, 'out/archive.tar');
+    await writeCheckpointArchive(exits, join(top, 'work'), { config: CONFIG, spec, location }, signal);
+  };
   const list = (archive: string): string[] =>
     execFileSync('tar', ['--list', `--file=${archive}`], { encoding: 'utf8' })
       .trim()
@@ -84,6 +82,22 @@ describe('the archive of a checkpoint', () => {
     assert.deepEqual(JSON.parse(read('deleted.files')), ['etc/gone*']);
     assert.equal(read('spec.dump'), '{"ociVersion":"1.0.2"}');
     assert.deepEqual(list(join(top, 'out/rootfs-diff.tar')), ['./', './etc/', './etc/made here', './null']);
+  });
+
+  it('names what a directory hides that took the place of another', async () => {
+    for (const path of ['upper/new', 'upper/new/deep', 'above/new', 'below/new', 'below/new/deep'])
+      mkdirSync(join(top, path));
+    lsetxattr(join(top, 'upper/new'), 'trusted.overlay.opaque', Buffer.from('y'));
+    for (const path of ['upper/new/kept', 'above/new/kept', 'above/new/old', 'below/new/older'])
+      writeFileSync(join(top, path), path);
+    // What a link of a lower layer leads to is none of its files.
+    mkdirSync(join(top, 'upper/linked'));
+    mkdirSync(join(top, 'upper/linked/etc'));
+    lsetxattr(join(top, 'upper/linked/etc'), 'trusted.overlay.opaque', Buffer.from('y'));
+    symlinkSync('/', join(top, 'below/linked'));
+    await write();
+    const deleted = execFileSync('tar', ['-xOf', join(top, 'out/archive.tar'), './deleted.files']);
+    assert.deepEqual(JSON.parse(deleted.toString()), ['etc/gone*', 'new/old', 'new/older']);
   });
 
   it('does not come half', async () => {

@@ -4,12 +4,12 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { Fault, messageOf } from '../../ground/fault.ts';
 import { inStages } from '../../ground/progress.ts';
 import { isErrno } from '../../native/errno.ts';
-import { cgroupFrozen } from '../cgroup/frozen.ts';
-import { thawCgroup } from '../cgroup/kill.ts';
+import { freezeCgroup, thawCgroup } from '../cgroup/freeze.ts';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
-import { writeCheckpointArchive, type CheckpointedContainer } from './archive.ts';
+import { writeCheckpointArchive, writeRootfsDiff } from './archive.ts';
 import { criuErrors } from './criu.ts';
+import type { CheckpointedContainer } from './metadata.ts';
 
 /** Where the caller names none. A container of much memory takes its time. */
 const DEFAULT_TIMEOUT_SECONDS = 600;
@@ -34,11 +34,11 @@ export async function checkpointContainer(
   const seconds = timeoutSeconds > 0 ? timeoutSeconds : DEFAULT_TIMEOUT_SECONDS;
   const limit = AbortSignal.timeout(seconds * 1000);
   const either = AbortSignal.any([limit, ...(signal === undefined ? [] : [signal])]);
-  if (container.checkpointing)
+  if (container.record.checkpointing === true)
     throw new Fault('precondition', 'A checkpoint of it is being made already', {
       subject: container.subject,
     });
-  container.checkpointing = true;
+  setCheckpointing(parts, container, true);
   try {
     await inStages(parts.stages, 'CheckpointContainer', container.id, container.subject, async (at) => {
       const directory = await at.stage('checkpoint', () => dump(parts, container, either));
@@ -50,7 +50,6 @@ export async function checkpointContainer(
             {
               config: describe(parts, container),
               spec: readFileSync(join(parts.paths.bundle(container.id), 'config.json')),
-              upper: parts.images.snapshots.writable(container.id),
               location,
             },
             either,
@@ -67,11 +66,21 @@ export async function checkpointContainer(
       cause: error,
     });
   } finally {
-    container.checkpointing = false;
+    setCheckpointing(parts, container, false);
   }
 }
 
-/** Lets criu write the processes. Resolves with a directory that holds its images as `checkpoint/`. */
+/** On the record: a daemon that comes back finds what stands still. */
+function setCheckpointing(parts: Parts, { record }: Container, on: boolean): void {
+  if (on) record.checkpointing = true;
+  else delete record.checkpointing;
+  if (parts.containers.lookup(record.id) !== undefined) parts.containerRecords.put(record.id, record);
+}
+
+/**
+ * Lets criu write the processes, and keeps them frozen until their files are written as well: what a process has open
+ * has to be as it remembers it. Resolves with a directory that holds both; the container runs on by then.
+ */
 async function dump(parts: Parts, container: Container, signal: AbortSignal): Promise<string> {
   const criu = await parts.criu.require();
   signal.throwIfAborted();
@@ -81,16 +90,20 @@ async function dump(parts: Parts, container: Container, signal: AbortSignal): Pr
   const images = join(directory, 'checkpoint');
   try {
     mkdirSync(images, { mode: 0o700 });
+    await freezeCgroup(container.record.cgroupPath, signal);
     await runtime.checkpoint(container.id, { criu, images, work: directory }, signal);
+    const { snapshots } = parts.images;
+    const layers = { upper: snapshots.writable(container.id), lower: snapshots.lower(container.id) };
+    await writeRootfsDiff(parts.exits, directory, layers, signal);
     return directory;
   } catch (error) {
     const words = criuErrors(logOf(directory));
     rmSync(directory, { recursive: true, force: true });
-    // criu freezes what it writes; one that is killed thaws nothing.
-    if (cgroupFrozen(container.record.cgroupPath)) thawCgroup(container.record.cgroupPath);
     if (signal.aborted || words === '') throw error;
     // The log that it names is gone by now.
     throw new Fault('internal', `${messageOf(error).replace(/\nlog file: .*/, '')}: ${words}`);
+  } finally {
+    thawCgroup(container.record.cgroupPath);
   }
 }
 

@@ -1,10 +1,31 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcError } from '../../cri/client.ts';
-import { containerConfig, createContainer, podConfig, runPod, runSandbox, shell, statusOf } from '../pods.ts';
+import { tarArchive } from '../../image/tar/writer.ts';
+import {
+  containerConfig,
+  createContainer,
+  eventually,
+  podConfig,
+  runPod,
+  runSandbox,
+  shell,
+  statusOf,
+  type ContainerConfig,
+  type PodConfig,
+} from '../pods.ts';
 import type { Suite } from '../use-node.ts';
 import { useNode } from '../use-node.ts';
 
@@ -57,18 +78,26 @@ describe('CheckpointContainer', () => {
     await assert.rejects(nobody, refused('NOT_FOUND', /nobody/));
   });
 
-  it('leaves the other half, to restore, to other runtimes', async () => {
+  it('is not restored without criu, nor from what is no archive', async () => {
     const { node } = suite;
     const pod = podConfig(node, 'restored');
-    const sandbox = await runSandbox(node, pod);
-    const config = {
-      ...containerConfig('restored', []),
-      image: { image: '/var/lib/kubelet/checkpoints/a.tar' },
-    };
+    const sandbox = await runSandbox(node, pod, 'runc');
+    const create = (image: string): Promise<string> =>
+      createContainer(sandbox, node, { ...containerConfig('restored', []), image: { image } }, pod);
+    const archive = join(place.directory, 'archive.tar');
     await assert.rejects(
-      createContainer(sandbox, node, config, pod),
-      refused('UNIMPLEMENTED', /restored from a checkpoint/),
+      create(archive),
+      refused('NOT_FOUND', /archive\.tar cannot be restored: It is not there/),
     );
+    await assert.rejects(create(place.directory), refused('INVALID_ARGUMENT', /It is no file/));
+    writeFileSync(archive, 'text', { mode: 0o600 });
+    await assert.rejects(create(archive), refused('INVALID_ARGUMENT', /no whole tar archive/));
+    chmodSync(archive, 0o666);
+    await assert.rejects(create(archive), refused('PERMISSION_DENIED', /Others than root.*chmod 600/));
+    if (CRIU_WORKS) return;
+    writeFileSync(archive, await archiveOf(suite, sandbox, pod));
+    chmodSync(archive, 0o600);
+    await assert.rejects(create(archive), refused('FAILED_PRECONDITION', /criu does not work on this node/));
   });
 });
 
@@ -127,6 +156,206 @@ describe('CheckpointContainer with a criu that is believed', () => {
     await unharmed(suite, container);
   });
 });
+
+describe('A container from a checkpoint', () => {
+  const place = usePlace();
+  const programs = mkdtempSync(join(tmpdir(), 'berth-criu-'));
+  after(() => rmSync(programs, { recursive: true }));
+  const suite = useNode({ env: { PATH: `${programs}:${process.env.PATH}` } });
+  const criu = (then: string): void =>
+    writeFileSync(
+      join(programs, 'criu'),
+      `#!/bin/sh\n[ "$1" = check ] && exit 0\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n${then}\n`,
+      { mode: 0o755 },
+    );
+
+  let sandbox: string;
+  let pod: PodConfig;
+  let archive: string;
+  beforeEach(async () => {
+    criu('exec criu "$@"');
+    const { node } = suite;
+    pod = podConfig(node, 'restored');
+    sandbox = await runSandbox(node, pod, 'runc');
+    archive = join(place.directory, 'archive.tar');
+    writeFileSync(archive, await archiveOf(suite, sandbox, pod), { mode: 0o600 });
+  });
+  const create = (changes: ContainerConfig = {}): Promise<string> =>
+    createContainer(
+      sandbox,
+      suite.node,
+      { ...containerConfig('restored', [], changes), image: { image: archive } },
+      pod,
+    );
+
+  it('has the image, the files and the command of its checkpoint, and no process until it starts', async () => {
+    const { node } = suite;
+    const container = await create();
+    const { status, info } = await node.client.call('ContainerStatus', {
+      containerId: container,
+      verbose: true,
+    });
+    assert.deepEqual([status?.state, status?.image?.image, JSON.parse(info['pid']!)], [0, archive, 0]);
+    assert.match(status!.imageRef, /busybox@sha256:/);
+    const bundle = JSON.parse(info['bundle']!) as string;
+    const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as {
+      process: { args: string[] };
+      annotations: Record<string, string>;
+    };
+    assert.deepEqual(spec.process.args, FOREVER);
+    assert.equal(spec.annotations['org.criu.config'], join(bundle, 'criu.conf'));
+    const files = await node.exec([
+      'sh',
+      '-c',
+      `cd ${bundle}/rootfs && cat etc/made && ls etc/group etc/passwd; true`,
+    ]);
+    assert.equal(files, 'made\netc/passwd\n');
+    // Nobody takes it for one that was lost.
+    await node.restart();
+    assert.equal((await statusOf(node, container)).state, 0);
+    await node.client.call('StopContainer', { containerId: container, timeout: 10n });
+    const ended = await statusOf(node, container);
+    assert.deepEqual([ended.state, ended.exitCode], [2, 128]);
+    await assert.rejects(
+      node.client.call('StartContainer', { containerId: container }),
+      refused('FAILED_PRECONDITION', /only a created container/),
+    );
+  });
+
+  it('ends with the words of the runtime when it cannot be restored', async () => {
+    const { node } = suite;
+    const container = await create();
+    await assert.rejects(
+      node.client.call('StartContainer', { containerId: container }),
+      refused('INTERNAL', /runc restore failed/),
+    );
+    const ended = await statusOf(node, container);
+    assert.deepEqual([ended.state, ended.exitCode, ended.reason], [2, 128, 'StartError']);
+    assert.match(ended.message, /runc restore failed/);
+  });
+
+  it('can be stopped and removed while it is being restored', async () => {
+    const { node } = suite;
+    criu('exec sleep 1000');
+    const stopped = await create();
+    const start = assert.rejects(
+      node.client.call('StartContainer', { containerId: stopped }),
+      refused('CANCELLED', /stopped while it was being restored/),
+    );
+    await underWay();
+    await node.client.call('StopContainer', { containerId: stopped, timeout: 10n });
+    await start;
+    assert.equal((await statusOf(node, stopped)).state, 2);
+    const removed = await create({ metadata: { name: 'another', attempt: 0 } });
+    const another = assert.rejects(
+      node.client.call('StartContainer', { containerId: removed }),
+      refused('CANCELLED', /stopped while it was being restored/),
+    );
+    await underWay();
+    await node.client.call('RemoveContainer', { containerId: removed });
+    await another;
+  });
+
+  it('leaves nothing behind when the daemon dies meanwhile', async () => {
+    const { node } = suite;
+    criu('exec sleep 1000');
+    const container = await create();
+    const start = assert.rejects(node.client.call('StartContainer', { containerId: container }), {
+      code: 'UNAVAILABLE',
+    });
+    await underWay();
+    await node.kill9();
+    await start;
+    await node.start();
+    const ended = await statusOf(node, container);
+    assert.deepEqual([ended.state, ended.exitCode, ended.reason], [2, 128, 'StartError']);
+    assert.match(ended.message, /daemon ended while/);
+    await eventually('its processes are gone', 10_000, () => (restoring().length === 0 ? true : undefined));
+  });
+
+  it('is refused where it cannot be what it was', async () => {
+    const refuses = (changes: ContainerConfig, words: RegExp): Promise<void> =>
+      assert.rejects(create(changes), refused('FAILED_PRECONDITION', words));
+    await refuses(
+      { mounts: [{ containerPath: '/data', hostPath: place.directory }] },
+      /not have mounts .*\/data/,
+    );
+    await refuses(
+      {
+        linux: {
+          securityContext: { namespaceOptions: { network: 0, pid: 1, ipc: 0 }, runAsUser: { value: 1000n } },
+        },
+      },
+      /runs as user 0:0/,
+    );
+    await refuses(
+      {
+        linux: {
+          securityContext: {
+            namespaceOptions: { network: 0, pid: 1, ipc: 0 },
+            capabilities: { dropCapabilities: ['CHOWN'] },
+          },
+        },
+      },
+      /has CAP_CHOWN/,
+    );
+    await refuses(
+      { linux: { securityContext: { namespaceOptions: { network: 0, pid: 1, ipc: 0 }, noNewPrivs: true } } },
+      /may gain privileges/,
+    );
+    await refuses({ tty: true }, /has no terminal/);
+    const { node } = suite;
+    const other = podConfig(node, 'crun');
+    const config = { ...containerConfig('restored', []), image: { image: archive } };
+    const crun = createContainer(await runSandbox(node, other, 'crun'), node, config, other);
+    await assert.rejects(crun, refused('FAILED_PRECONDITION', /crun was built without checkpoints/));
+    const missing = 'registry.example/missing@sha256:' + '0'.repeat(64);
+    writeFileSync(archive, await archiveOf(suite, sandbox, pod, missing));
+    await assert.rejects(
+      create(),
+      refused('NOT_FOUND', /image "registry\.example\/missing@.*pull that image/),
+    );
+  });
+
+  function restoring(): string[] {
+    return readdirSync('/proc').filter(
+      (pid) => commandOf(pid).includes(`${place.directory}`) || commandOf(pid).startsWith('sleep\x001000\0'),
+    );
+  }
+
+  async function underWay(): Promise<void> {
+    await eventually('criu is at it', 20_000, () => (restoring().length > 0 ? true : undefined));
+  }
+});
+
+/** The archive of a checkpoint of a container like those of these tests, as far as it can be written without criu. */
+async function archiveOf({ node }: Suite, sandbox: string, pod: PodConfig, image?: string): Promise<Buffer> {
+  const like = await createContainer(sandbox, node, containerConfig('like', FOREVER), pod);
+  const { status, info } = await node.client.call('ContainerStatus', { containerId: like, verbose: true });
+  const spec = readFileSync(join(JSON.parse(info['bundle']!) as string, 'config.json'));
+  await node.client.call('RemoveContainer', { containerId: like });
+  const diff = tarArchive([
+    { path: './', type: 'directory' },
+    { path: './etc/', type: 'directory' },
+    { path: './etc/made', content: 'made\n' },
+  ]);
+  return tarArchive([
+    { path: './config.dump', content: JSON.stringify({ rootfsImageRef: image ?? status!.imageRef }) },
+    { path: './spec.dump', content: spec },
+    { path: './checkpoint/inventory.img', content: 'no image' },
+    { path: './checkpoint/descriptors.json', content: '["/dev/null","pipe:[1]","pipe:[2]"]' },
+    { path: './rootfs-diff.tar', content: diff },
+    { path: './deleted.files', content: '["etc/group"]' },
+  ]);
+}
+
+function commandOf(pid: string): string {
+  try {
+    return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, 'latin1') : '';
+  } catch {
+    return ''; // It has ended.
+  }
+}
 
 /** A directory for archives, empty for each test. */
 function usePlace(): { readonly directory: string } {
