@@ -124,7 +124,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   knowNames(recent, { pods, images });
   const hasPage = (listen: string): boolean => pageIsServed(config.metrics.page, listen);
   const listener = new MetricsListener({
-    open: (listen) => serveMetrics(metrics, listen, hasPage(listen) ? page : undefined),
+    open: (listen) => serveMetrics(metrics, listen, { others: hasPage(listen) ? page : undefined }),
     hasPage,
     log,
   });

@@ -133,6 +133,10 @@ configured(program, 'agent', "keep this node's labels, condition and events in i
     "the way to the API server (default: KUBECONFIG, else the pod's service account)",
   )
   .option('--health <path>', 'the unix socket on which the agent can be asked (default: agent.sock in state)')
+  .option(
+    '--metrics <address>',
+    'serve /metrics and /healthz there, such as 127.0.0.1:9465 (default: nowhere)',
+  )
   .addOption(new Option('--once', 'one round, then end').conflicts(['leave', 'check']))
   .addOption(new Option('--leave', 'take labels and condition away, then end').conflicts('check'))
   .option('--check', 'ask the agent that runs, for probes: fails when it stands still')

@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Fault, messageOf } from '../ground/fault.ts';
-import type { Metrics } from './metrics.ts';
 
 // An import statement takes every export of node:http, also WebSocket, and with it all of undici: 40 ms and 16 MB.
 const { createServer } = process.getBuiltinModule('node:http');
@@ -11,8 +10,22 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
+/** What is served: a registry's page. */
+export interface MetricsPage {
+  page(): Promise<{ contentType: string; text: string }>;
+}
+
+export interface MetricsServerOptions {
+  /** Default: nothing else is there. */
+  others?: OtherPaths | undefined;
+  /** What to try when the address cannot be had. */
+  hint?: string;
+}
+
 /** Answers requests for anything but `/metrics`. */
 export type OtherPaths = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const DAEMON_HINT = 'give [metrics] listen another address, or "" for none';
 
 const nothingElse: OtherPaths = async (_request, response) => {
   response.writeHead(404).end('Only GET /metrics is here\n');
@@ -20,9 +33,9 @@ const nothingElse: OtherPaths = async (_request, response) => {
 
 /** Listens on `host:port` (`[::1]:9464` too). Rejects with Fault `unavailable` when that cannot be had. */
 export async function serveMetrics(
-  metrics: Metrics,
+  metrics: MetricsPage,
   listen: string,
-  others: OtherPaths = nothingElse,
+  { others = nothingElse, hint = DAEMON_HINT }: MetricsServerOptions = {},
 ): Promise<MetricsServer> {
   const colon = listen.lastIndexOf(':');
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
@@ -41,7 +54,9 @@ export async function serveMetrics(
       .catch(failed);
   });
   server.requestTimeout = 10_000;
-  await listening(server, Number(listen.slice(colon + 1)), host, listen);
+  await listening(server, Number(listen.slice(colon + 1)), host).catch((cause: unknown) => {
+    throw new Fault('unavailable', `Metrics cannot be served on ${listen}`, { cause, hint });
+  });
   server.unref();
   const address = server.address();
   return {
@@ -54,16 +69,9 @@ export async function serveMetrics(
   };
 }
 
-function listening(server: Server, port: number, host: string, listen: string): Promise<void> {
+function listening(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new Fault('unavailable', `Metrics cannot be served on ${listen}`, {
-          cause,
-          hint: 'give [metrics] listen another address, or "" for none',
-        }),
-      ),
-    );
+    server.once('error', reject);
     server.listen(port, host, resolve);
   });
 }

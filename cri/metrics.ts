@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Histogram from 'prom-client/lib/histogram.js';
@@ -7,22 +6,14 @@ import type { Operation, Stage } from '../ground/stages.ts';
 import type { Images } from '../image/images.ts';
 import type { Census } from '../pod/pods.ts';
 import { EventLoopWatch } from './event-loop.ts';
+import { describeMetrics, setEach, setTotal, type DescribedMetric } from './metric-values.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 import { addPullMetrics } from './pull-metrics.ts';
 import type { StageObserver } from './stage-watch.ts';
 import type { StreamingCounts } from './streaming/counts.ts';
 
 /** From half a millisecond (a list) to the four minutes that a kubelet waits. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 240];
-
-/** One metric as its reference shows it. */
-export interface DescribedMetric {
-  name: string;
-  help: string;
-  type: string;
-  labels: string[];
-}
-
-type Metric = Omit<DescribedMetric, 'labels'> & { labelNames?: string[] };
 
 /** The daemon's metrics. Everything that costs is measured when somebody asks. */
 export class Metrics implements StageObserver {
@@ -61,7 +52,7 @@ export class Metrics implements StageObserver {
       registers,
     };
     new Gauge(info).set({ version }, 1);
-    this.#addProcess(registers);
+    addProcessMetrics(this.#registry);
     this.#addLoop(registers);
   }
 
@@ -191,14 +182,7 @@ export class Metrics implements StageObserver {
 
   /** What there is, for the reference. */
   describe(): DescribedMetric[] {
-    // The library's own type leaves out what every metric of it has.
-    const metrics = this.#registry.getMetricsAsArray() as unknown as Metric[];
-    return metrics.map(({ name, help, type, labelNames }) => ({
-      name,
-      help,
-      type,
-      labels: labelNames ?? [],
-    }));
+    return describeMetrics(this.#registry);
   }
 
   /** The page that Prometheus reads. */
@@ -208,33 +192,6 @@ export class Metrics implements StageObserver {
 
   close(): void {
     this.#loop.close();
-  }
-
-  #addProcess(registers: Registry[]): void {
-    const startTime = Math.round(performance.timeOrigin / 1000);
-    const gauge = (name: string, help: string, measure: () => number): void => {
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(measure());
-        },
-      });
-    };
-    gauge('process_start_time_seconds', 'Start of the daemon since the epoch', () => startTime);
-    gauge('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss());
-    gauge('nodejs_heap_size_used_bytes', 'JavaScript heap in use', () => process.memoryUsage().heapUsed);
-    gauge('process_open_fds', 'Open file descriptors', () => readdirSync('/proc/self/fd').length);
-    new Counter({
-      name: 'process_cpu_seconds_total',
-      help: 'Processor time, user and system',
-      registers,
-      collect() {
-        const { user, system } = process.cpuUsage();
-        setTotal(this, (user + system) / 1e6);
-      },
-    });
   }
 
   #addLoop(registers: Registry[]): void {
@@ -270,15 +227,4 @@ export class Metrics implements StageObserver {
       },
     });
   }
-}
-
-/** A count that is kept elsewhere. */
-function setTotal(counter: Counter, count: number): void {
-  counter.reset();
-  counter.inc(count);
-}
-
-function setEach<L extends string>(gauge: Gauge<L>, label: L, counts: Record<string, number>): void {
-  for (const [value, count] of Object.entries(counts))
-    gauge.set({ [label]: value } as Record<L, string>, count);
 }

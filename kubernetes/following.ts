@@ -22,6 +22,8 @@ export interface FollowingOptions<T> {
   read(object: unknown): { name: string; value: T } | undefined;
   /** Called when something has changed. Must not throw. */
   report(report: Report<T>): void;
+  /** Told of each watch that the server has begun, and of each version that it did not have any more. Must not throw. */
+  saw?(what: 'watch' | 'expired'): void;
   /** What the user has to be allowed to do, for those whom the server refuses. */
   right: string;
   times?: Partial<WatchTimes>;
@@ -138,6 +140,7 @@ export class Following<T> {
     const answer = await api({ path, query }, AbortSignal.any([signal, patience.signal]));
     await refuse(answer, right);
     patience.renew(silenceMs);
+    this.#options.saw?.('watch');
     this.#tell('');
     let heard = false;
     for await (const lines of linesOf(answer.body)) {
@@ -187,6 +190,7 @@ export class Following<T> {
     if (error instanceof Refusal) {
       if (error.status === GONE) {
         this.#version = undefined;
+        this.#options.saw?.('expired');
         // Nothing is wrong with a server that has forgotten what is long ago.
         if (this.#failures === 1) return;
       }

@@ -7,10 +7,12 @@ import { apiServer, type Api } from '../../kubernetes/api.ts';
 import { kubeconfigLogin } from '../../kubernetes/kubeconfig.ts';
 import { isInCluster, serviceAccountLogin } from '../../kubernetes/login.ts';
 import { loadConfig } from '../config/load.ts';
+import { tcpAddress } from '../config/sound.ts';
 import type { DaemonLog } from '../daemon-log.ts';
 import { openLog } from '../log.ts';
 import { Rest } from '../rest.ts';
 import { socketPath } from '../socket.ts';
+import { ownVersion } from '../version.ts';
 
 /** Of the command line. */
 export interface AgentCommandOptions {
@@ -19,6 +21,7 @@ export interface AgentCommandOptions {
   nodeName?: string;
   kubeconfig?: string;
   health?: string;
+  metrics?: string;
   once?: boolean;
   leave?: boolean;
   check?: boolean;
@@ -53,7 +56,7 @@ export async function agent(options: AgentCommandOptions): Promise<void> {
     await new Agent(parts).leave(stop.signal);
     process.stdout.write(`The Node ${node} says nothing of Berth any more\n`);
   } else if (options.once === true) await once(parts, stop.signal);
-  else await run(parts, health, log, stop.signal);
+  else await run(parts, { health, metrics: options.metrics ?? '', log, signal: stop.signal });
 }
 
 function apiOf(kubeconfig: string | undefined): Api {
@@ -65,15 +68,38 @@ function apiOf(kubeconfig: string | undefined): Api {
   });
 }
 
-async function run(parts: AgentOptions, health: string, log: DaemonLog, signal: AbortSignal): Promise<void> {
+interface RunOptions {
+  /** The unix socket on which it can be asked. */
+  health: string;
+  /** Where its metrics are served; empty: nowhere. */
+  metrics: string;
+  log: DaemonLog;
+  signal: AbortSignal;
+}
+
+async function run(parts: AgentOptions, { health, metrics, log, signal }: RunOptions): Promise<void> {
   const one = new Agent(parts);
   using _rest = resting();
   await using _health = await serveHealth(health, () => one.status());
-  log.info({ node: parts.node, socket: parts.socket, health }, 'The agent has started');
+  await using served = await metricsOf(one, metrics);
+  const urls = served === undefined ? {} : { metrics: served.url };
+  log.info({ node: parts.node, socket: parts.socket, health, ...urls }, 'The agent has started');
   process.on('unhandledRejection', (error) => log.error({}, `Unhandled: ${messageOf(error)}`));
   await one.run(signal);
   log.info({}, 'The agent stops; the Node stays as it is');
   log.flush();
+}
+
+/** Serves the agent's metrics; their code is loaded only for that. Throws Fault. */
+async function metricsOf(
+  one: Agent,
+  listen: string,
+): Promise<(AsyncDisposable & { url: string }) | undefined> {
+  if (listen === '') return undefined;
+  const wrong = tcpAddress(listen);
+  if (wrong !== undefined) throw new Fault('invalid', `--metrics is "${listen}": ${wrong}`);
+  const { serveAgentMetrics } = await import('../../deploy/agent/agent-metrics.ts');
+  return await serveAgentMetrics(one, ownVersion(), listen);
 }
 
 /** What the start has mapped is given back when it is over; what then runs allocates little. */
@@ -93,11 +119,12 @@ async function once(parts: AgentOptions, signal: AbortSignal): Promise<void> {
 
 async function check(health: string): Promise<void> {
   const status = await askHealth(health, CHECK_PATIENCE_MS);
-  const { node, apiTrouble, daemonTrouble, verdict, stillForMs } = status;
+  const { node, apiTrouble, daemonTrouble, verdict, syncedAt, stillForMs } = status;
   const lines = [
     ['Node', node],
     ['API server', apiTrouble || 'answers'],
     ['Daemon', daemonTrouble || 'answers'],
+    ['In step', syncedAt === '' ? 'not yet' : `at ${syncedAt}`],
     [
       'Condition',
       verdict === undefined ? 'not known yet' : `${verdict.status} (${verdict.reason}: ${verdict.message})`,

@@ -2,14 +2,17 @@ import { CGROUP_ROWS } from '../../pod/metrics/cgroup-rows.ts';
 import { CONTAINER_ROWS } from '../../pod/metrics/container-rows.ts';
 import { BASE_LABELS, type MetricRow } from '../../pod/metrics/metric.ts';
 import { NETWORK_ROWS } from '../../pod/metrics/network-rows.ts';
-import { Metrics, type DescribedMetric } from '../metrics.ts';
+import { AgentCounts } from '../../deploy/agent/agent-counts.ts';
+import { AgentMetrics } from '../../deploy/agent/agent-metrics.ts';
+import type { DescribedMetric } from '../metric-values.ts';
+import { Metrics } from '../metrics.ts';
 import { StreamingCounts } from '../streaming/counts.ts';
 import { code, markdownTable, sentence } from './markdown.ts';
-import { WHEN_TO_LOOK } from './when-to-look.ts';
+import { WHEN_TO_LOOK, WHEN_TO_LOOK_AT_AGENTS } from './when-to-look.ts';
 
 const HEAD = `# Metrics
 
-Generated from the daemon's registry (\`npm run documents\`); do not change it by hand.
+Generated from the registries of daemon and agent (\`npm run documents\`); do not change it by hand.
 
 ## Of the daemon
 
@@ -19,6 +22,14 @@ image are there only while it is pulled, so that their number stays small.
 
 Seconds, bytes and counts are meant as they are, without prefixes. A histogram has \`_bucket\`, \`_sum\` and \`_count\`.
 Operations and stages are those of [architecture.md](architecture.md#a-pods-way-through-the-house).
+
+`;
+
+const OF_AGENTS = `
+## Of the node agent
+
+\`berth agent --metrics ADDRESS\` serves them at \`http://ADDRESS/metrics\`, and its health for probes at \`/healthz\`
+([agent.md](agent.md)). All of them are read when somebody asks.
 
 `;
 
@@ -34,43 +45,53 @@ a whole pod. What a node cannot tell (no swap, no pressure files, another versio
 
 /** docs/metrics.md: every metric of the registry, and every one that goes through the CRI. Throws on one without advice. */
 export function metricsDocument(): string {
-  const described = describedMetrics();
+  return (
+    HEAD +
+    registryTable(describedMetrics(), WHEN_TO_LOOK) +
+    OF_AGENTS +
+    registryTable(agentMetrics(), WHEN_TO_LOOK_AT_AGENTS) +
+    OF_PODS +
+    markdownTable(['name', 'type', 'further labels', 'meaning'], podRows())
+  );
+}
+
+function registryTable(described: DescribedMetric[], advice: Record<string, string>): string {
+  const stale = Object.keys(advice).filter((name) => !described.some((metric) => metric.name === name));
+  if (stale.length > 0)
+    throw new Error(`cri/documents/when-to-look.ts tells of metrics that are not there: ${stale.join(', ')}`);
   const rows = described.map((metric) => [
     code(metric.name),
     metric.type,
     labelsOf(metric),
     unitOf(metric.name),
     sentence(metric.help),
-    adviceFor(metric.name),
+    adviceFor(metric.name, advice),
   ]);
-  const stale = Object.keys(WHEN_TO_LOOK).filter((name) => !described.some((metric) => metric.name === name));
-  if (stale.length > 0)
-    throw new Error(`cri/documents/when-to-look.ts tells of metrics that are not there: ${stale.join(', ')}`);
-  return (
-    HEAD +
-    markdownTable(['name', 'type', 'labels', 'unit', 'meaning', 'when to look'], rows) +
-    OF_PODS +
-    markdownTable(['name', 'type', 'further labels', 'meaning'], podRows())
-  );
+  return markdownTable(['name', 'type', 'labels', 'unit', 'meaning', 'when to look'], rows);
 }
 
 /** All that the daemon has, as it puts them together; nothing is asked for its value. */
 function describedMetrics(): DescribedMetric[] {
   const metrics = new Metrics('');
-  const unasked = (): never => {
-    throw new Error('A description asks for no values');
-  };
   metrics.addStreaming(new StreamingCounts());
   metrics.addCensus(unasked);
   metrics.addPulls(unasked);
   return metrics.describe();
 }
 
-function adviceFor(name: string): string {
-  const advice = WHEN_TO_LOOK[name];
-  if (advice === undefined)
+function agentMetrics(): DescribedMetric[] {
+  return new AgentMetrics({ status: unasked, counts: new AgentCounts() }, '').describe();
+}
+
+function unasked(): never {
+  throw new Error('A description asks for no values');
+}
+
+function adviceFor(name: string, advice: Record<string, string>): string {
+  const words = advice[name];
+  if (words === undefined)
     throw new Error(`The metric ${name} has no advice: write a line into cri/documents/when-to-look.ts`);
-  return advice;
+  return words;
 }
 
 function labelsOf({ labels }: DescribedMetric): string {

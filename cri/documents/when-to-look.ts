@@ -1,3 +1,5 @@
+const HEAP = 'Beside resident memory: when this grows, objects are kept; when only that one, it is buffers.';
+
 /** For docs/metrics.md: when somebody should look at a metric of the daemon. Each one has its line. */
 export const WHEN_TO_LOOK: Record<string, string> = {
   berth_rpc_duration_seconds:
@@ -32,8 +34,7 @@ export const WHEN_TO_LOOK: Record<string, string> = {
   berth_image_pull_size_bytes: 'How much a running pull is about.',
   process_start_time_seconds: 'It changes without an upgrade: the daemon restarts by itself.',
   process_resident_memory_bytes: 'It grows for hours without more pods: report it, with the heap beside it.',
-  nodejs_heap_size_used_bytes:
-    'Beside resident memory: when this grows, objects are kept; when only that one, it is buffers.',
+  nodejs_heap_size_used_bytes: HEAP,
   process_open_fds: 'It follows the number of pods. When it grows alone, report it.',
   process_cpu_seconds_total: 'With its rate: what the daemon itself costs.',
   nodejs_eventloop_lag_max_seconds:
@@ -41,4 +42,27 @@ export const WHEN_TO_LOOK: Record<string, string> = {
   nodejs_eventloop_lag_p50_seconds: 'Above 0.02: the daemon or the node is overloaded.',
   nodejs_eventloop_lag_p99_seconds: 'Above 0.1: as the longest delay, without the single outlier.',
   berth_event_loop_stalls_total: 'Its rate: how often a caller may have noticed.',
+};
+
+/** The same for the metrics of the node agent. */
+export const WHEN_TO_LOOK_AT_AGENTS: Record<string, string> = {
+  berth_agent_build_info: 'After an upgrade: which nodes have the new agent.',
+  berth_agent_api_requests_total:
+    'Other codes than 200 and 201 grow: 403 wants rights, 409 on `events` is normal (told already), 429 is a throttling server, `none` an absent one. `verb="patch"` on `nodes` and `nodes/status` is what it writes: more than one in some minutes means that somebody changes it back.',
+  berth_agent_api_throttled_total:
+    'It grows: the API server wants less. The agent waits as long as it is asked to.',
+  berth_agent_watch_reconnects_total:
+    'Some an hour are normal: servers end watches after five to eight minutes. Many a minute: something on the way cuts connections.',
+  berth_agent_resyncs_total: 'It grows often: the node was away for longer than the server remembers.',
+  berth_agent_events_due: 'Above 0 for long: events cannot be sent; the log of the agent says why.',
+  berth_agent_api_answers: '0 for more than a minute: `berth agent --check` on the node says why.',
+  berth_agent_daemon_answers: '0 for more than a minute: the daemon is down, or hangs.',
+  berth_agent_last_sync_timestamp_seconds:
+    '`time()` less this is the age of what the Node says; usually below 15 seconds. Above 120: the Node may say what is long over.',
+  berth_agent_still_seconds: 'Above 390 the agent is taken for dead, and its liveness probe fails.',
+  process_start_time_seconds: 'It changes without an upgrade: the agent restarts by itself.',
+  process_resident_memory_bytes: 'Above its usual 100 MB, and it grows: report it, with the heap beside it.',
+  nodejs_heap_size_used_bytes: HEAP,
+  process_open_fds: 'It grows for hours: report it.',
+  process_cpu_seconds_total: 'With its rate: what the agent itself costs.',
 };

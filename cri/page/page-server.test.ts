@@ -20,7 +20,7 @@ describe('the server of the page', () => {
 
   before(async () => {
     const { rooms, recent } = await busyNode({ pods: 20, containers: 50 });
-    server = await serveMetrics(metrics, '127.0.0.1:0', lazyPage(rooms, recent));
+    server = await serveMetrics(metrics, '127.0.0.1:0', { others: lazyPage(rooms, recent) });
   });
   after(async () => {
     metrics.close();

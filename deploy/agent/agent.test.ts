@@ -134,6 +134,11 @@ describe('the node agent', function () {
     );
     assert.deepEqual(nodeViewOf(server.node('other'))!.labels, {});
     await until(() => agent.status().eventsDue === 0);
+    const counted = agent.counts.requests.filter(({ verb }) => verb === 'patch' || verb === 'create');
+    assert.deepEqual(
+      counted.map(({ verb, resource, code, count }) => `${verb} ${resource} ${code} ${count}`),
+      ['patch nodes 200 1', 'patch nodes/status 200 1', 'create events 201 1'],
+    );
     const { apiTrouble, daemonTrouble, verdict } = agent.status();
     assert.deepEqual([apiTrouble, daemonTrouble, verdict?.status], ['', '', 'True']);
     server.put('n', { addresses: ['192.0.2.1'], podCIDRs: ['10.2.0.0/24'] });
@@ -220,21 +225,26 @@ describe('the node agent', function () {
     await server.stop();
     const agent = start();
     await until(() => /ECONNREFUSED/.test(agent.status().apiTrouble));
+    assert.equal(agent.status().syncedAt, '');
     await server.start();
     await says('True');
+    await until(() => agent.status().syncedAt !== '');
     await server.stop();
+    await until(() => agent.status().apiTrouble !== '');
+    const { syncedAt } = agent.status();
     for (let i = 0; i < 200; i++)
       notices.push({ id: i + 1, at: new Date().toISOString(), kind: 'no-room', message: `image ${i}` });
     await until(() => agent.status().eventsDue === QUICK.events.remembered);
     rooms.network.status = () => ({ ready: false, reason: 'NetworkPluginNotReady', message: 'no list' });
     await until(() => agent.status().verdict?.status === 'False');
     assert.ok(agent.status().stillForMs < 30_000);
+    assert.equal(agent.status().syncedAt, syncedAt);
     await server.start();
     await says('False');
   });
 
   it('goes on after versions that have expired, ended and broken watches', async () => {
-    start();
+    const agent = start();
     await says('True');
     for (const by of ['event', 'status'] as const) {
       server.expiryBy = by;
@@ -251,6 +261,8 @@ describe('the node agent', function () {
     server.bookmark();
     server.put('n', { addresses: ['192.0.2.1'], podCIDRs: ['10.9.0.0/24'] });
     await until(() => rooms.network.cidr === '10.9.0.0/24');
+    assert.equal(agent.counts.expired, 2);
+    assert.ok(agent.counts.watches >= 3, String(agent.counts.watches));
   });
 
   it('leaves a server alone that throttles, and writes when it may', async () => {
@@ -264,6 +276,7 @@ describe('the node agent', function () {
     await says('False');
     await until(() => agent.status().apiTrouble === '');
     assert.ok(performance.now() - begun >= 2000, 'waited for what the server said');
+    assert.equal(agent.counts.throttled, 2);
   });
 
   it('lives with a slow server, lost answers and connections that hang', async () => {

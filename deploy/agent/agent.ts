@@ -4,6 +4,7 @@ import { sleep } from '../../ground/wait.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { Following, type Report } from '../../kubernetes/following.ts';
 import { Refusal } from '../../kubernetes/refusal.ts';
+import { AgentCounts } from './agent-counts.ts';
 import { Bell } from './bell.ts';
 import { askDaemon, givePodRange, watchDaemon, type DaemonFacts, type DaemonReport } from './daemon-watch.ts';
 import { Events } from './events.ts';
@@ -37,6 +38,8 @@ export interface AgentStatus {
   daemonTrouble: string;
   /** What the Node says of Berth; absent: nothing yet. */
   verdict?: Verdict;
+  /** When Node and daemon's word were last the same, for all that is known; ISO 8601, empty: never yet. */
+  syncedAt: string;
   /** Events that have not been sent yet. */
   eventsDue: number;
   /** Milliseconds since the loops were last seen to go on. */
@@ -59,6 +62,8 @@ export const STILL_MS = MAX_RETRY_AFTER_MS + 90_000;
  * is killed, the next one finds in Node and daemon all that it needs.
  */
 export class Agent {
+  /** Since the start. */
+  readonly counts = new AgentCounts();
   readonly #options: AgentOptions;
   readonly #times: AgentTimes;
   readonly #bell = new Bell();
@@ -74,11 +79,12 @@ export class Agent {
   #writeTrouble = '';
   #eventsTrouble = '';
   #eventsAt = 0;
+  #syncedAt = '';
   #pollAt = performance.now();
   #roundAt = performance.now();
 
   constructor(options: AgentOptions) {
-    this.#options = options;
+    this.#options = { ...options, api: this.counts.counting(options.api) };
     this.#times = options.times ?? TIMES;
     this.#matters = new Matters(this.#times.matters);
     this.#steady = new Steady(this.#times.steady);
@@ -93,6 +99,7 @@ export class Agent {
       apiTrouble: this.#watchTrouble || this.#writeTrouble || this.#eventsTrouble,
       daemonTrouble,
       verdict: this.#verdict,
+      syncedAt: this.#syncedAt,
       eventsDue: this.#events.due,
       stillForMs: Math.round(performance.now() - Math.min(this.#pollAt, this.#roundAt)),
     };
@@ -111,6 +118,7 @@ export class Agent {
         return value?.name === node ? { name: node, value } : undefined;
       },
       report: (report) => this.#hear(report, reconciler),
+      saw: (what) => this.counts.saw(what),
       right: 'see deploy/agent/README.md for the rights that the agent needs',
       times: this.#times.watch,
     });
@@ -188,6 +196,8 @@ export class Agent {
         const next = await this.#round(reconciler, range, signal);
         if (this.#writeTrouble !== '') log.info({}, 'The Node and its events are written again');
         this.#writeTrouble = '';
+        if (this.#watchTrouble === '' && this.#verdict !== undefined)
+          this.#syncedAt = new Date().toISOString();
         failures = 0;
         this.#roundAt = performance.now();
         // The daemon is looked at more often than that: who waits here waits for news.

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
@@ -13,19 +13,29 @@ export function isAlive({ stillForMs }: AgentStatus): boolean {
 }
 
 /**
- * Answers `GET /healthz` on the unix socket at `path` with the agent's status as JSON, with 200 while it is alive, else
- * with 503. A socket that is there is replaced: of two agents the newer one answers. Throws Fault `unavailable`.
+ * Answers `GET /healthz` with the agent's status as JSON, with 200 while it is alive, else with 503; anything else
+ * with 404 and the paths that there are.
+ */
+export function answerHealth(
+  asked: IncomingMessage,
+  response: ServerResponse,
+  status: () => AgentStatus,
+  paths = 'Only GET /healthz is here',
+): void {
+  if (asked.method !== 'GET' || asked.url?.split('?')[0] !== '/healthz') {
+    response.writeHead(404).end(`${paths}\n`);
+    return;
+  }
+  const now = status();
+  response.writeHead(isAlive(now) ? 200 : 503, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(now)}\n`);
+}
+
+/**
+ * Answers `GET /healthz` on the unix socket at `path`. A socket that is there is replaced: of two agents the newer one answers. Throws Fault `unavailable`.
  */
 export async function serveHealth(path: string, status: () => AgentStatus): Promise<AsyncDisposable> {
-  const server = createServer((asked, response) => {
-    if (asked.method !== 'GET' || asked.url !== '/healthz') {
-      response.writeHead(404).end('Only GET /healthz is here\n');
-      return;
-    }
-    const now = status();
-    response.writeHead(isAlive(now) ? 200 : 503, { 'content-type': 'application/json' });
-    response.end(`${JSON.stringify(now)}\n`);
-  });
+  const server = createServer((asked, response) => answerHealth(asked, response, status));
   // Born under a name that no other agent takes, so that what it replaces goes in one step.
   const born = `${path}.${process.pid}`;
   try {

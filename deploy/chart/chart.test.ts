@@ -51,7 +51,7 @@ interface Container {
   name: string;
   args: string[];
   readinessProbe?: { exec: { command: string[] } };
-  livenessProbe?: { exec: { command: string[] } };
+  livenessProbe?: { exec?: { command: string[] }; httpGet?: { host: string; port: number; path: string } };
 }
 interface Rule {
   apiGroups: string[];
@@ -149,6 +149,8 @@ describe('the chart', function () {
     ['nodeSelectr.a=b', /nodeSelectr/],
     ['monitoring.podMonitor.enabled=true', /set monitoring\.listen, such as 0\.0\.0\.0:9464/],
     ['monitoring.podMonitor.enabled=true,monitoring.listen=127.0.0.1:9464', /set monitoring\.listen/],
+    ['monitoring.agentListen=9465', /agentListen/],
+    ['monitoring.listen=0.0.0.0:9464,monitoring.agentListen=0.0.0.0:9464', /agentListen needs another port/],
     ['monitoring.listen=1.2.3.4:1,config.metrics.listen=1.2.3.4:2', /one of them has to go/],
   ];
   it('refuses values that are not what they should be, and says which', async () => {
@@ -199,7 +201,7 @@ describe('the chart', function () {
         const pod = kind === 'Pod' ? spec : (spec as { template?: { spec: object } })?.template?.spec;
         const { initContainers = [], containers = [] } = (pod ?? {}) as Record<string, Container[]>;
         for (const { args, readinessProbe, livenessProbe } of [...initContainers, ...containers])
-          for (const argv of [args, readinessProbe?.exec.command, livenessProbe?.exec.command])
+          for (const argv of [args, readinessProbe?.exec.command, livenessProbe?.exec?.command])
             if (argv !== undefined) check(argv);
       }
   });
@@ -251,6 +253,31 @@ describe('the chart', function () {
         );
       }
     }
+  });
+
+  it('asks the agent for its health where the agent serves it, else through a program', async () => {
+    const agentOf = async (listen: string): Promise<Container> => {
+      const { code, stdout, stderr } = await helm(
+        ...['template', 'berth', CHART, '--show-only', 'templates/daemonset.yaml'],
+        ...['--set', `monitoring.agentListen=${listen}`],
+      );
+      assert.equal(code, 0, stderr);
+      const { spec } = load(stdout) as { spec: { template: { spec: { containers: Container[] } } } };
+      return spec.template.spec.containers[0]!;
+    };
+    for (const [listen, host] of [
+      ['0.0.0.0:9465', '127.0.0.1'],
+      ['[::]:9465', '::1'],
+      ['127.0.0.1:9465', '127.0.0.1'],
+      ['[fd00::7]:9465', 'fd00::7'],
+    ] as const) {
+      const { args, livenessProbe } = await agentOf(listen);
+      assert.deepEqual(args.slice(-2), ['--metrics', listen]);
+      assert.deepEqual(livenessProbe?.httpGet, { host, port: 9465, path: '/healthz' });
+    }
+    const { args, livenessProbe } = await agentOf('');
+    assert.ok(!args.includes('--metrics'));
+    assert.deepEqual(livenessProbe?.exec?.command.slice(0, 3), ['berth', 'agent', '--check']);
   });
 
   it('draws metrics that the daemon has, by labels that they have', () => {

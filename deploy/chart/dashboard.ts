@@ -20,144 +20,110 @@ interface Panel {
 const ON = 'node=~"$node"';
 const quantile = (q: number, metric: string, by: string, filter: string): string =>
   `histogram_quantile(${q}, sum by (le, ${by}) (rate(${metric}_bucket{${filter}}[$__rate_interval])))`;
-const sum = (metric: string, by: string): Query => ({
-  expr: `sum by (${by}) (${metric}{${ON}})`,
-  legend: `{{${by}}}`,
-});
-const growth = (metric: string, by: string): Query => ({
-  expr: `sum by (${by}) (rate(${metric}{${ON}}[$__rate_interval]))`,
+const rate = (metric: string): string => `rate(${metric}{${ON}}[$__rate_interval])`;
+/** Every process has metrics of these names: those of the daemons alone. */
+const ofDaemons = (series: string): string => `${series} and on (job, instance) berth_build_info`;
+
+const sumOf = (series: string, by: string): Query => ({
+  expr: `sum by (${by}) (${series})`,
   legend: by
     .split(', ')
     .map((label) => `{{${label}}}`)
     .join(' '),
 });
+const sum = (metric: string, by: string): Query => sumOf(`${metric}{${ON}}`, by);
+const growth = (metric: string, by: string): Query => sumOf(rate(metric), by);
+
+const panel = (title: string, description: string, unit: string, ...queries: Query[]): Panel => ({
+  title,
+  description,
+  unit,
+  queries,
+});
 
 const ROWS: Record<string, Panel[]> = {
   Nodes: [
     {
-      title: 'Daemons',
-      description: 'How many nodes run which version',
-      unit: 'short',
+      ...panel('Daemons', 'How many nodes run which version', 'short', {
+        expr: `count by (version) (berth_build_info{${ON}})`,
+        legend: '{{version}}',
+      }),
       stat: true,
-      queries: [{ expr: `count by (version) (berth_build_info{${ON}})`, legend: '{{version}}' }],
     },
-    {
-      title: 'Pods',
-      description: 'Sandboxes by state',
-      unit: 'short',
-      queries: [sum('berth_sandboxes', 'state')],
-    },
-    {
-      title: 'Containers',
-      description: 'By state',
-      unit: 'short',
-      queries: [sum('berth_containers', 'state')],
-    },
-    {
-      title: 'Debts and quarantine',
-      description:
-        'Undo steps that are tried again, and records that could not be read: berth status says more',
-      unit: 'short',
-      queries: [
-        { expr: `sum by (node) (berth_debts{${ON}}) > 0`, legend: '{{node}} debts' },
-        { expr: `sum by (node) (berth_quarantined_records{${ON}}) > 0`, legend: '{{node}} records' },
-      ],
-    },
+    panel('Pods', 'Sandboxes by state', 'short', sum('berth_sandboxes', 'state')),
+    panel('Containers', 'By state', 'short', sum('berth_containers', 'state')),
+    panel(
+      'Debts and quarantine',
+      'Undo steps that are tried again, and records that could not be read: berth status says more',
+      'short',
+      { expr: `sum by (node) (berth_debts{${ON}}) > 0`, legend: '{{node}} debts' },
+      { expr: `sum by (node) (berth_quarantined_records{${ON}}) > 0`, legend: '{{node}} records' },
+    ),
   ],
   Calls: [
-    {
-      title: 'Slowest calls, p99',
-      description: 'What the kubelet waits for',
-      unit: 's',
-      queries: [
-        { expr: `topk(8, ${quantile(0.99, 'berth_rpc_duration_seconds', 'rpc', ON)})`, legend: '{{rpc}}' },
-      ],
-    },
-    {
-      title: 'Calls that failed',
-      description: 'By code; NOT_FOUND is a normal answer',
-      unit: 'ops',
-      queries: [
-        {
-          expr: `sum by (rpc, code) (rate(berth_rpc_duration_seconds_count{${ON}, code!~"OK|NOT_FOUND"}[$__rate_interval]))`,
-          legend: '{{rpc}} {{code}}',
-        },
-      ],
-    },
-    {
-      title: 'Stages of a pod start, p90',
-      description: 'Which part of a node is slow',
-      unit: 's',
-      queries: [
-        {
-          expr: quantile(
-            0.9,
-            'berth_stage_duration_seconds',
-            'operation, stage',
-            `${ON}, operation=~"RunPodSandbox|CreateContainer|StartContainer"`,
-          ),
-          legend: '{{operation}} {{stage}}',
-        },
-      ],
-    },
-    {
-      title: 'Operations that failed',
-      description: 'By the stage at which they stood',
-      unit: 'ops',
-      queries: [growth('berth_stage_failures_total', 'operation, stage')],
-    },
-    {
-      title: 'In flight',
-      description: 'Operations that run now',
-      unit: 'short',
-      queries: [sum('berth_operations_in_flight', 'node')],
-    },
+    panel('Slowest calls, p99', 'What the kubelet waits for', 's', {
+      expr: `topk(8, ${quantile(0.99, 'berth_rpc_duration_seconds', 'rpc', ON)})`,
+      legend: '{{rpc}}',
+    }),
+    panel('Calls that failed', 'By code; NOT_FOUND is a normal answer', 'ops', {
+      expr: `sum by (rpc, code) (rate(berth_rpc_duration_seconds_count{${ON}, code!~"OK|NOT_FOUND"}[$__rate_interval]))`,
+      legend: '{{rpc}} {{code}}',
+    }),
+    panel('Stages of a pod start, p90', 'Which part of a node is slow', 's', {
+      expr: quantile(
+        0.9,
+        'berth_stage_duration_seconds',
+        'operation, stage',
+        `${ON}, operation=~"RunPodSandbox|CreateContainer|StartContainer"`,
+      ),
+      legend: '{{operation}} {{stage}}',
+    }),
+    panel(
+      'Operations that failed',
+      'By the stage at which they stood',
+      'ops',
+      growth('berth_stage_failures_total', 'operation, stage'),
+    ),
+    panel('In flight', 'Operations that run now', 'short', sum('berth_operations_in_flight', 'node')),
   ],
   Images: [
-    {
-      title: 'Pulls that run',
-      description: 'Now',
-      unit: 'short',
-      queries: [sum('berth_image_pulls_running', 'node')],
-    },
-    {
-      title: 'Pulls',
-      description: 'By outcome',
-      unit: 'ops',
-      queries: [growth('berth_image_pulls_total', 'outcome')],
-    },
-    {
-      title: 'From registries',
-      description: 'Bytes of layers',
-      unit: 'Bps',
-      queries: [growth('berth_image_fetched_bytes_total', 'node')],
-    },
+    panel('Pulls that run', 'Now', 'short', sum('berth_image_pulls_running', 'node')),
+    panel('Pulls', 'By outcome', 'ops', growth('berth_image_pulls_total', 'outcome')),
+    panel('From registries', 'Bytes of layers', 'Bps', growth('berth_image_fetched_bytes_total', 'node')),
   ],
   'The daemon itself': [
-    {
-      title: 'Memory',
-      description: 'Resident',
-      unit: 'bytes',
-      queries: [sum('process_resident_memory_bytes', 'node')],
-    },
-    {
-      title: 'Processor',
-      description: 'Seconds a second',
-      unit: 'percentunit',
-      queries: [growth('process_cpu_seconds_total', 'node')],
-    },
-    {
-      title: 'Longest delay of the event loop',
-      description: 'Between two scrapes',
-      unit: 's',
-      queries: [sum('nodejs_eventloop_lag_max_seconds', 'node')],
-    },
-    {
-      title: 'Streams',
-      description: 'Exec, attach and port-forward',
-      unit: 'short',
-      queries: [sum('berth_streaming_sessions', 'kind')],
-    },
+    panel('Memory', 'Resident', 'bytes', sumOf(ofDaemons(`process_resident_memory_bytes{${ON}}`), 'node')),
+    panel(
+      'Processor',
+      'Seconds a second',
+      'percentunit',
+      sumOf(ofDaemons(rate('process_cpu_seconds_total')), 'node'),
+    ),
+    panel(
+      'Longest delay of the event loop',
+      'Between two scrapes',
+      's',
+      sum('nodejs_eventloop_lag_max_seconds', 'node'),
+    ),
+    panel('Streams', 'Exec, attach and port-forward', 'short', sum('berth_streaming_sessions', 'kind')),
+  ],
+  'Node agents (where monitoring.agentListen is set)': [
+    panel('Age of what the Nodes say', 'Usually below 15 s', 's', {
+      expr: `max by (node) (time() - berth_agent_last_sync_timestamp_seconds{${ON}})`,
+      legend: '{{node}}',
+    }),
+    panel(
+      'Requests to the API server',
+      'By verb and answer; 429 is a server that throttles',
+      'ops',
+      growth('berth_agent_api_requests_total', 'verb, code'),
+    ),
+    panel(
+      'Watches begun anew',
+      'Some an hour are normal',
+      'ops',
+      growth('berth_agent_watch_reconnects_total', 'node'),
+    ),
   ],
 };
 

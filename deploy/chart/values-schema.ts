@@ -168,6 +168,10 @@ export function valuesSchema(): Schema {
             pattern: '^(.+:[0-9]{1,5})?$',
           },
         ),
+        agentListen: text(
+          "Where each node's agent serves its metrics and its health, such as 0.0.0.0:9465; empty: nowhere",
+          { pattern: '^((\\[[0-9a-fA-F:]+\\]|[0-9.]+):[0-9]{1,5})?$' },
+        ),
         podMonitor: monitor('PodMonitor'),
         serviceMonitor: monitor('ServiceMonitor with its Service'),
         dashboard: table({

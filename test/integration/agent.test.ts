@@ -48,8 +48,8 @@ describe('the node agent beside a daemon', function () {
   const health = (): string => join(directory, 'agent.sock');
   const argv = (): string[] => ['--config', suite.node.configFile, '--health', health()];
   const env = (): Record<string, string> => ({ NODE_NAME: 'Node-1', KUBECONFIG: join(directory, 'config') });
-  function start(): AgentProcess {
-    const agent = new AgentProcess(argv(), env());
+  function start(...more: string[]): AgentProcess {
+    const agent = new AgentProcess([...argv(), ...more], env());
     agents.push(agent);
     return agent;
   }
@@ -170,7 +170,7 @@ describe('the node agent beside a daemon', function () {
     await says('True');
     assert.match(
       await runAgent(['--check', ...argv()], {}),
-      /^Node +node-1\nAPI server +answers\nDaemon +answers\nCondition +True \(DaemonServes: Berth .* serves\)\n$/,
+      /^Node +node-1\nAPI server +answers\nDaemon +answers\nIn step +at \S+Z\nCondition +True \(DaemonServes: Berth .* serves\)\n$/,
     );
   });
 
@@ -190,6 +190,48 @@ describe('the node agent beside a daemon', function () {
       runAgent(['--once', ...argv()], { KUBECONFIG: '' }),
       /does not know where the API server is/,
     );
+  });
+
+  it('serves its metrics and its health where it is told to', async () => {
+    const agent = start('--metrics', '127.0.0.1:0');
+    await says('True');
+    const url = await eventually('it has said where', LIMIT_MS, () =>
+      /http:\/\/127\.0\.0\.1:\d+\/(?=metrics)/.exec(agent.output)?.at(0),
+    );
+    const page = async (): Promise<string> => await (await fetch(`${url}metrics`)).text();
+    await eventually('node and daemon are in step', LIMIT_MS, async () =>
+      /^berth_agent_last_sync_timestamp_seconds 1/m.test(await page()) ? true : undefined,
+    );
+    await event('DaemonStarted');
+    const text = await page();
+    assert.match(
+      text,
+      /^berth_agent_api_requests_total\{verb="patch",resource="nodes\/status",code="200"\} [1-9]/m,
+    );
+    assert.match(text, /^berth_agent_daemon_answers 1$/m);
+    const reconnects = async (): Promise<number> =>
+      Number(/^berth_agent_watch_reconnects_total (\d+)$/m.exec(await page())![1]);
+    const before = await reconnects();
+    server.expire();
+    server.drop();
+    await eventually('the watch goes on', LIMIT_MS, async () =>
+      (await reconnects()) > before ? true : undefined,
+    );
+    const health = await fetch(`${url}healthz`);
+    assert.equal(health.status, 200);
+    assert.equal(((await health.json()) as { node: string }).node, 'node-1');
+    await suite.node.kill9();
+    await eventually('the daemon is missed', LIMIT_MS, async () =>
+      /^berth_agent_daemon_answers 0$/m.test(await page()) ? true : undefined,
+    );
+    assert.equal((await fetch(`${url}healthz`)).status, 200, 'no restart of the agent mends that');
+    await suite.node.start();
+    await assert.rejects(
+      runAgent([...argv(), '--metrics', new URL(url).host], env()),
+      /Metrics cannot be served on .*EADDRINUSE.*give --metrics another address/,
+    );
+    await assert.rejects(runAgent([...argv(), '--metrics', 'here'], env()), /--metrics is "here"/);
+    assert.equal(await agent.end('SIGTERM'), 0);
   });
 
   it('is small, also when the API server was away', async () => {

@@ -51,7 +51,7 @@ describe('the page of a crowded node', () => {
       refused: [{ name: 'node-4', why: 'its range overlaps with that of node-1' }],
     };
     busy.rooms.network.status = () => ({ ready: true, reason: '', message: '', overlay });
-    server = await serveMetrics(metrics, '127.0.0.1:0', lazyPage(busy.rooms, busy.recent));
+    server = await serveMetrics(metrics, '127.0.0.1:0', { others: lazyPage(busy.rooms, busy.recent) });
     url = `http://127.0.0.1:${server.port}/`;
     browser = await WatchedBrowser.open();
   });

@@ -13,8 +13,8 @@ export const ROOMS: Record<string, readonly string[]> = {
   ground: [],
 };
 
-/** The composition root puts the house together, so it may know every room. */
-const COMPOSITION_ROOT = /^cri\/(main\.ts|compose[\w-]*\.ts|commands\/.*)$/;
+/** The composition root puts the house together, and the generator of documents tells of all of it. */
+const COMPOSITION_ROOT = /^cri\/(main\.ts|compose[\w-]*\.ts|(commands|documents)\/.*)$/;
 
 /** The room in which a file stands, or undefined for `test/`, `deploy/` and files at the top. */
 export function roomOf(path: string): string | undefined {

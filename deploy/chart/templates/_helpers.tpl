@@ -57,12 +57,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- dict "config" $config "cni" .Values.cni "crictl" .Values.crictl "wait" .Values.wait "kubelet" .Values.kubelet | toPrettyJson }}
 {{- end }}
 
+{{/* The port of an address that the cluster reaches; empty for none, and for one of the loopback. */}}
+{{- define "berth.reachedPort" -}}
+{{- if and . (not (regexMatch "^(127\\.|localhost|\\[::1\\])" .)) }}
+{{- regexFind "[0-9]+$" . }}
+{{- end }}
+{{- end }}
+
 {{/* The port of the metrics where the cluster reaches them; empty where it does not. */}}
 {{- define "berth.metricsPort" -}}
-{{- $listen := default (dig "metrics" "listen" "" .Values.config) .Values.monitoring.listen }}
-{{- if and $listen (not (regexMatch "^(127\\.|localhost|\\[::1\\])" $listen)) }}
-{{- regexFind "[0-9]+$" $listen }}
+{{- include "berth.reachedPort" (default (dig "metrics" "listen" "" .Values.config) .Values.monitoring.listen) }}
 {{- end }}
+
+{{/* Where the node's kubelet finds the agent's health: what listens everywhere is on the loopback, too. */}}
+{{- define "berth.agentHost" -}}
+{{- $host := regexReplaceAll ":[0-9]+$" .Values.monitoring.agentListen "" | trimPrefix "[" | trimSuffix "]" }}
+{{- get (dict "0.0.0.0" "127.0.0.1" "::" "::1") $host | default $host }}
 {{- end }}
 
 {{- define "berth.monitored" -}}
