@@ -257,10 +257,8 @@ describe('the chart', function () {
 
   it('asks the agent for its health where the agent serves it, else through a program', async () => {
     const agentOf = async (listen: string): Promise<Container> => {
-      const { code, stdout, stderr } = await helm(
-        ...['template', 'berth', CHART, '--show-only', 'templates/daemonset.yaml'],
-        ...['--set', `monitoring.agentListen=${listen}`],
-      );
+      const argv = ['template', 'berth', CHART, '--show-only', 'templates/daemonset.yaml'];
+      const { code, stdout, stderr } = await helm(...argv, '--set', `monitoring.agentListen=${listen}`);
       assert.equal(code, 0, stderr);
       const { spec } = load(stdout) as { spec: { template: { spec: { containers: Container[] } } } };
       return spec.template.spec.containers[0]!;

@@ -52,9 +52,10 @@ function dieAt(change: string): void {
 async function withNode<T>(host: string, work: (node: Node) => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) throw new Fault('permission', 'A node can be changed by root only');
   const files = new HostFiles(host, dieAt);
+  // Refuses what is no node, before anything is written there.
+  await using programs = await hostPrograms(host);
   mkdirSync(files.at(JOURNAL), { recursive: true, mode: 0o755 });
   using _lock = await lockFile(files.at(`${JOURNAL}/lock`), LOCK_PATIENCE_MS);
-  await using programs = await hostPrograms(host);
   return await work(new Node({ files, programs, systemd: new Systemctl(programs, dieAt), say }));
 }
 

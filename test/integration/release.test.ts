@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { load } from 'js-yaml';
 import { debianRoot, inRoot, SUITES, type Suite } from '../debian-root.ts';
+import { helm } from '../helm.ts';
 import { removeCgroups } from '../node-space.ts';
-import { containerConfig, createContainer, eventually, podConfig, runSandbox } from '../pods.ts';
+import { eventually, readLog, runPod, waitForExit, wholeLines, type ContainerConfig } from '../pods.ts';
 import { useNode } from '../use-node.ts';
 
 const run = promisify(execFile);
@@ -175,24 +177,130 @@ describe('the release', () => {
 
   describe('in a container', () => {
     const suite = useNode({ image: false });
+    const image = (): { image: string } => ({ image: `docker.io/library/berth:${version}` });
+
+    before(async () => {
+      const file = readdirSync(directory).find((name) => name.endsWith('-image-amd64.tar'))!;
+      await suite.node.berth('image', 'load', join(directory, file));
+      await suite.retake();
+    });
+
+    /** Runs a container of the image to its end; resolves with its exit code and what it wrote. */
+    async function ofContainer(name: string, args: string[], changes: ContainerConfig = {}): Promise<string> {
+      const { node } = suite;
+      const run = await runPod(node, name, [], { container: { image: image(), args, ...changes } });
+      const { exitCode } = await waitForExit(node, run.container, 30_000);
+      const log = readLog(join(run.pod.logDirectory!, run.config.logPath!));
+      const output = wholeLines(log).map((line) => `${line}\n`);
+      return `${exitCode}\n${output.join('')}`;
+    }
 
     it('runs: berth image load takes the image, its entry is the command line', async () => {
+      assert.equal(await ofContainer('version', ['--version']), `0\n${version}\n`);
+      const { stdout: help } = await run(join(REPOSITORY, 'bin/berth'), ['--help']);
+      assert.equal(await ofContainer('help', ['--help']), `0\n${help}`);
+      assert.equal(await ofContainer('nothing', []), `0\n${help}`, 'what it does when nobody says what');
+      assert.match(await ofContainer('mistake', ['nothing']), /^1\nerror: unknown command 'nothing'/);
+    });
+
+    it('sees the node that is mounted as an installer sees it', async () => {
+      const host = join(suite.node.directory, 'host');
+      mkdirSync(host);
+      const mounts = [{ containerPath: '/host', hostPath: host }];
+      const status = await ofContainer('status', ['node', 'status', '--host', '/host'], { mounts });
+      assert.match(status, /^0\nrelease +none\n/);
+      const settings = { containerPath: '/settings', hostPath: host, readonly: true };
+      writeFileSync(join(host, 'settings.json'), '{}');
+      const argv = ['node', 'install', '--host', '/host', '--settings', '/settings/settings.json'];
+      const install = await ofContainer('install', argv, { mounts: [...mounts, settings] });
+      assert.match(install, /^1\n.*\/host is not the \/ of process 1; .*hostPID: true/);
+      assert.deepEqual(readdirSync(host), ['settings.json'], 'a refused installation writes nothing');
+    });
+
+    it("runs as the DaemonSet's pod does: the agent, asked by its probes", async () => {
       const { node } = suite;
-      const pod = podConfig(node, 'berth');
-      const file = readdirSync(directory).find((name) => name.endsWith('-image-amd64.tar'))!;
-      await node.berth('image', 'load', join(directory, file));
-      const image = { image: `docker.io/library/berth:${version}` };
-      const sandbox = await runSandbox(node, pod);
-      const config = containerConfig('berth', [], { image, args: ['--version'] });
-      const container = await createContainer(sandbox, node, config, pod);
-      await node.client.call('StartContainer', { containerId: container });
-      const log = join(pod.logDirectory!, config.logPath!);
-      await eventually('the container has ended', 30_000, async () => {
-        const { status } = await node.client.call('ContainerStatus', { containerId: container });
-        return status?.state === 2 ? status : undefined;
+      const { args, command, readinessProbe } = await agentOfChart();
+      assert.equal(command, undefined, "the image's entry");
+      const account = join(node.directory, 'account');
+      mkdirSync(account);
+      // A certificate authority that nobody has: the API server is away.
+      for (const name of ['token', 'ca.crt']) writeFileSync(join(account, name), '');
+      const env = { NODE_NAME: 'node-1', KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' };
+      const tmp = join(node.directory, 'agent-tmp');
+      mkdirSync(tmp);
+      const namespaceOptions = { network: 2, pid: 2, ipc: 0 };
+      const { container } = await runPod(node, 'agent', [], {
+        pod: { linux: { securityContext: { namespaceOptions } } },
+        container: {
+          image: image(),
+          args,
+          envs: Object.entries(env).map(([key, value]) => ({ key, value: Buffer.from(value) })),
+          mounts: [
+            { containerPath: '/run/berth', hostPath: dirname(node.socket) },
+            { containerPath: '/tmp', hostPath: tmp },
+            {
+              containerPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+              hostPath: account,
+              readonly: true,
+            },
+          ],
+          linux: {
+            securityContext: {
+              namespaceOptions,
+              noNewPrivs: true,
+              readonlyRootfs: true,
+              runAsUser: { value: 0 },
+              capabilities: { dropCapabilities: ['ALL'] },
+              seccomp: { profileType: 0 },
+            },
+          },
+        },
       });
-      assert.match(readFileSync(log, 'utf8'), new RegExp(` stdout F ${version.replaceAll('.', '\\.')}\\n$`));
-      await suite.retake();
+      const get = (path: string): Promise<string> =>
+        node.exec(['busybox', 'wget', '-qO-', `http://127.0.0.1:9465${path}`]);
+      const metrics = await eventually('the agent has seen the daemon', 30_000, async () => {
+        const page = await get('/metrics').catch(() => '');
+        return /^berth_agent_daemon_answers 1$/m.test(page) ? page : undefined;
+      });
+      assert.ok(metrics.includes(`berth_agent_build_info{version="${version}"} 1`));
+      assert.match(metrics, /^berth_agent_api_answers 0$/m);
+      assert.match(await get('/healthz'), /"node":"node-1"/);
+      const execSync = async (cmd: string[]): Promise<string> => {
+        const { exitCode, stdout, stderr } = await node.client.call('ExecSync', {
+          containerId: container,
+          cmd,
+        });
+        return `${exitCode}\n${Buffer.concat([stdout, stderr]).toString()}`;
+      };
+      assert.equal(await execSync(readinessProbe.exec.command), `0\nBerth ${version} serves\n`);
+      assert.match(
+        await execSync(['berth', 'agent', '--check', '--health', '/run/berth/agent.sock']),
+        /^0\nNode +node-1\nAPI server +.*127\.0\.0\.1:1 does not answer.*\nDaemon +answers\n/,
+      );
+      await node.client.call('StopContainer', { containerId: container, timeout: 10n });
+      assert.equal((await waitForExit(node, container, 30_000)).exitCode, 0, 'it ends when it is told to');
+      rmSync(join(dirname(node.socket), 'agent.sock'));
     });
   });
 });
+
+interface AgentContainer {
+  args: string[];
+  command?: string[];
+  readinessProbe: { exec: { command: string[] } };
+}
+
+/** The agent's container as the chart makes it. */
+async function agentOfChart(): Promise<AgentContainer> {
+  const argv = [
+    'template',
+    'berth',
+    join(REPOSITORY, 'deploy/chart'),
+    '--show-only',
+    'templates/daemonset.yaml',
+  ];
+  const { code, stdout, stderr } = await helm(...argv, '--set', 'monitoring.agentListen=127.0.0.1:9465');
+  assert.equal(code, 0, stderr);
+  const { spec } = load(stdout) as { spec: { template: { spec: { containers: AgentContainer[] } } } };
+  return spec.template.spec.containers[0]!;
+}
