@@ -37,27 +37,38 @@ function mirror(): string {
 }
 
 /** The directory of a root; made now if there is none yet, which takes up to some minutes. */
-export async function debianRoot(suite: Suite): Promise<string> {
-  const packages = runPackages();
+export function debianRoot(suite: Suite): Promise<string> {
+  return made(suite, suite, runPackages(), [
+    '--variant=minbase',
+    '--dpkgopt=force-unsafe-io',
+    ...['doc', 'man', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
+  ]);
+}
+
+/** A directory with the files of these packages for arm64, as Debian bookworm has them; nothing of them has run. */
+export function arm64Files(packages: readonly string[]): Promise<string> {
+  return made('arm64', 'bookworm', packages, ['--variant=extract', '--architectures=arm64']);
+}
+
+async function made(
+  name: string,
+  suite: Suite,
+  packages: readonly string[],
+  options: readonly string[],
+): Promise<string> {
   const mark = createHash('sha256').update(packages.join()).digest('hex').slice(0, 8);
-  const root = join(CACHE, `${suite}-${mark}`);
+  const root = join(CACHE, `${name}-${mark}`);
   if (existsSync(root)) return root;
   mkdirSync(CACHE, { recursive: true });
-  const partial = mkdtempSync(join(CACHE, `new-${suite}-`));
-  const made = join(partial, 'root');
+  const partial = mkdtempSync(join(CACHE, `new-${name}-`));
+  const fresh = join(partial, 'root');
   try {
-    const options = [
-      '--variant=minbase',
-      `--include=${packages.join()}`,
-      '--aptopt=Acquire::Languages "none"',
-      '--dpkgopt=force-unsafe-io',
-      ...['doc', 'man', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
-    ];
-    await run('mmdebstrap', [...options, suite, made, mirror()], {
+    const argv = [`--include=${packages.join()}`, '--aptopt=Acquire::Languages "none"', ...options];
+    await run('mmdebstrap', [...argv, suite, fresh, mirror()], {
       timeout: MAKE_LIMIT_MS,
       maxBuffer: 16 << 20,
     });
-    if (!existsSync(root)) renameSync(made, root);
+    if (!existsSync(root)) renameSync(fresh, root);
     return root;
   } finally {
     rmSync(partial, { recursive: true, force: true });

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
-import { debianRoot, inRoot, SUITES, type Suite } from '../debian-root.ts';
+import { BASE_PACKAGES } from '../../deploy/dist/container-image.ts';
+import { arm64Files, debianRoot, inRoot, SUITES, type Suite } from '../debian-root.ts';
 import { helm } from '../helm.ts';
 import { removeCgroups } from '../node-space.ts';
 import { eventually, readLog, runPod, waitForExit, wholeLines, type ContainerConfig } from '../pods.ts';
@@ -33,6 +42,7 @@ END
 describe('the release', () => {
   let directory: string;
   let archive: string;
+  let arm64Archive: string;
   let version: string;
   const roots = new Map<Suite, string>();
 
@@ -41,8 +51,9 @@ describe('the release', () => {
     directory = mkdtempSync(join(tmpdir(), 'berth-release-'));
     ({ version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string });
     archive = `berth-${version}-linux-x64.tar.gz`;
+    arm64Archive = `berth-${version}-linux-arm64.tar.gz`;
     await Promise.all([
-      run(process.execPath, ['deploy/dist/dist.ts', '--arch', 'x64', '--out', directory], {
+      run(process.execPath, ['deploy/dist/dist.ts', '--arch', 'x64,arm64', '--out', directory], {
         cwd: REPOSITORY,
       }),
       ...SUITES.map(async (suite) => roots.set(suite, await debianRoot(suite))),
@@ -57,9 +68,9 @@ describe('the release', () => {
   const inside = (suite: Suite, script: string): Promise<string> =>
     inRoot(roots.get(suite)!, directory, script);
 
-  it('is a tarball and a container image with their hashes', async () => {
+  it('is tarballs and a container image with their hashes', async () => {
     const sums = await run('sha256sum', ['--check', 'SHA256SUMS'], { cwd: directory });
-    assert.equal(sums.stdout, `${archive}: OK\nberth-${version}-image-amd64.tar: OK\n`);
+    assert.equal(sums.stdout, `${archive}: OK\nberth-${version}-image-amd64.tar: OK\n${arm64Archive}: OK\n`);
     const { stdout } = await run('tar', ['-tzf', join(directory, archive)]);
     const files = stdout.split('\n');
     for (const file of [
@@ -132,6 +143,32 @@ describe('the release', () => {
       assert.match(output, /^ended with 0$/m);
     });
   }
+
+  it('runs on arm64, as far as emulation goes: command line, configuration, calls into libc', async function () {
+    this.timeout(300_000);
+    const libraries = await arm64Files(BASE_PACKAGES);
+    const prefix = join(directory, 'arm64');
+    mkdirSync(prefix);
+    await run('tar', ['-C', prefix, '-xzf', join(directory, arm64Archive)]);
+    const home = join(prefix, 'lib/berth');
+    assert.match(readFileSync(join(prefix, 'bin/berth'), 'utf8'), /\/usr\/lib\/aarch64-linux-gnu\//);
+    // What the kernel would do where arm64 programs are registered with it: each start goes through the emulator.
+    renameSync(join(home, 'node'), join(home, 'node.arm64'));
+    const emulated = `#!/bin/sh\nexec qemu-aarch64-static -L '${libraries}' '${home}/node.arm64' "$@"\n`;
+    writeFileSync(join(home, 'node'), emulated, { mode: 0o755 });
+    const output = async (program: string, ...argv: string[]): Promise<string> =>
+      (await run(program, argv, { timeout: 120_000 })).stdout;
+    const arm64 = join(prefix, 'bin/berth');
+    assert.equal(await output(arm64, '--version'), `${version}\n`);
+    for (const argv of [['--help'], ['check', '--help'], ['config', 'default']])
+      assert.equal(await output(arm64, ...argv), await output(join(REPOSITORY, 'bin/berth'), ...argv));
+    const libc = `const koffi = { exports: {} };
+      process.dlopen(koffi, '${home}/native/koffi.node');
+      const uname = koffi.exports.load('libc.so.6').func('int uname(void *)');
+      const names = Buffer.alloc(6 * 65);
+      console.log(uname(names), names.toString('latin1', 4 * 65).split('\\0')[0]);`;
+    assert.equal(await output(join(home, 'node'), '-e', libc), '0 aarch64\n');
+  });
 
   it('says on a node that lacks something what to install', async () => {
     const output = await inside(
