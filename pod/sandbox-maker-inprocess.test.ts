@@ -163,6 +163,7 @@ describe('sandboxes made in process', () => {
   });
 
   it('gives a pod a user namespace that owns all its others', async () => {
+    const before = children();
     const userns = {
       uids: [{ containerId: 0, hostId: 100_000, length: 65_536 }],
       gids: [{ containerId: 0, hostId: 200_000, length: 65_536 }],
@@ -212,7 +213,7 @@ describe('sandboxes made in process', () => {
       'pod-one\n lo\n80\n1\n123\nexample\n2\n',
     );
     await isBackOnNode();
-    assert.deepEqual(pauses(), [String(pid)]);
+    assert.deepEqual(newChildren(before), [String(pid)]);
   });
 
   it('makes a user namespace with the other namespaces of the node', async () => {
@@ -229,7 +230,7 @@ describe('sandboxes made in process', () => {
   it('says what a pod with a user namespace cannot have, and leaves nothing', async () => {
     const range = { containerId: 0, hostId: 100_000, length: 65_536 };
     const userns = { uids: [range], gids: [range] };
-    const before = pauses();
+    const before = children();
     const cases: [Partial<SandboxRequest>, Fault['kind'], RegExp][] = [
       [
         { userns: { uids: [{ ...range, length: 0xffff_ffff }], gids: [range] } },
@@ -247,7 +248,7 @@ describe('sandboxes made in process', () => {
         message.source,
       );
     assert.deepEqual(readdirSync(directory), []);
-    assert.deepEqual(pauses(), before);
+    assert.deepEqual(newChildren(before), []);
     await make(request({}, { userns }));
   });
 
@@ -302,7 +303,7 @@ describe('sandboxes made in process', () => {
       ['kernel.shmmni', '1', /kernel\.shmmni/, { ipc: false }],
       ['net/../kernel/hostname', 'x', /kernel\/hostname/, {}],
     ];
-    const before = pauses();
+    const before = children();
     for (const [name, value, message, namespaces] of cases)
       await assert.rejects(
         maker.make(request(namespaces, { sysctls: { [name]: value } })),
@@ -310,7 +311,7 @@ describe('sandboxes made in process', () => {
         name,
       );
     assert.deepEqual(readdirSync(directory), []);
-    assert.deepEqual(pauses(), before);
+    assert.deepEqual(newChildren(before), []);
   });
 
   it('leaves nothing when the pin cannot be made, and goes on', async () => {
@@ -327,13 +328,13 @@ describe('sandboxes made in process', () => {
   });
 
   it('honours an abort', async () => {
-    const before = pauses();
+    const before = children();
     await assert.rejects(maker.make(request(), AbortSignal.abort()), { name: 'AbortError' });
     const abort = new AbortController();
     const late = maker.make(request(), abort.signal);
     abort.abort();
     await assert.rejects(late, { name: 'AbortError' });
-    assert.deepEqual(pauses(), before);
+    assert.deepEqual(newChildren(before), []);
   });
 
   it('destroys more than once, and what was never written down', async () => {
@@ -387,9 +388,15 @@ describe('sandboxes made in process', () => {
   }
 
   /** The pids of all pauses that this process has started. */
-  function pauses(): string[] {
-    return readdirSync('/proc/self/task')
-      .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' '))
-      .filter((pid) => pid !== '');
+  function children(): Set<string> {
+    const lists = readdirSync('/proc/self/task').flatMap((task) =>
+      readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' '),
+    );
+    return new Set(lists.filter((pid) => pid !== ''));
+  }
+
+  /** Children that this process did not have then: those of other suites in it may still come to their ends. */
+  function newChildren(before: Set<string>): string[] {
+    return [...children()].filter((pid) => !before.has(pid));
   }
 });

@@ -1,3 +1,4 @@
+import { commandLines } from './command-lines.ts';
 import { criCoverage } from './coverage.ts';
 import * as documents from './documents.ts';
 import * as files from './files.ts';
@@ -21,6 +22,7 @@ export const RULES: readonly Rule[] = [
   documents.requiredDocuments,
   documents.linksResolve,
   documents.commandsExist,
+  commandLines,
   documents.roomsDescribed,
   documents.symptomsDescribed,
   documents.documentsListed,

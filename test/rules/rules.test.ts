@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { criCoverage } from './coverage.ts';
+import { commandLines } from './command-lines.ts';
 import * as documents from './documents.ts';
 import * as files from './files.ts';
 import { importsOf, packageOf } from './imports.ts';
@@ -218,6 +219,24 @@ const PLANTED: [Rule, string, Record<string, string | undefined>, RegExp][] = [
     'an unknown program',
     { 'docs/a.md': 'Run `./bin/fly`.\n' },
     /no such file: bin\/fly/,
+  ],
+  [
+    commandLines,
+    'an unknown command of berth in the text',
+    { 'docs/a.md': 'Then\n`berth image pusch NAME`.\n' },
+    /docs\/a\.md:2 berth image has no command pusch/,
+  ],
+  [
+    commandLines,
+    'an unknown option of berth in a block',
+    { 'docs/a.md': '```sh\nsudo ./bin/berth status --jason | jq # look\n```\n' },
+    /docs\/a\.md:2 berth status has no option --jason/,
+  ],
+  [
+    commandLines,
+    'an unknown one of several commands',
+    { 'docs/a.md': '`berth node install|update --host /h`\n' },
+    /docs\/a\.md:1 berth node has no command update/,
   ],
   [
     documents.roomsDescribed,
