@@ -1,4 +1,5 @@
 import { commandLines } from './command-lines.ts';
+import { configurationKeys } from './configuration-keys.ts';
 import { criCoverage } from './coverage.ts';
 import * as documents from './documents.ts';
 import * as files from './files.ts';
@@ -23,6 +24,7 @@ export const RULES: readonly Rule[] = [
   documents.linksResolve,
   documents.commandsExist,
   commandLines,
+  configurationKeys,
   documents.roomsDescribed,
   documents.symptomsDescribed,
   documents.documentsListed,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { criCoverage } from './coverage.ts';
 import { commandLines } from './command-lines.ts';
+import { configurationKeys } from './configuration-keys.ts';
 import * as documents from './documents.ts';
 import * as files from './files.ts';
 import { importsOf, packageOf } from './imports.ts';
@@ -237,6 +238,18 @@ const PLANTED: [Rule, string, Record<string, string | undefined>, RegExp][] = [
     'an unknown one of several commands',
     { 'docs/a.md': '`berth node install|update --host /h`\n' },
     /docs\/a\.md:1 berth node has no command update/,
+  ],
+  [
+    configurationKeys,
+    'an unknown key of the configuration',
+    { 'docs/a.md': 'Set `image.pined`\nor `image.pinned`.\n' },
+    /docs\/a\.md:1 no such key: image\.pined/,
+  ],
+  [
+    configurationKeys,
+    'an unknown key behind its section',
+    { 'docs/a.md': '\n`[cri] liste = "x"`\n' },
+    /docs\/a\.md:2 no such key: cri\.liste/,
   ],
   [
     documents.roomsDescribed,
