@@ -389,10 +389,8 @@ describe('sandboxes made in process', () => {
 
   /** The pids of all pauses that this process has started. */
   function children(): Set<string> {
-    const lists = readdirSync('/proc/self/task').flatMap((task) =>
-      readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' '),
-    );
-    return new Set(lists.filter((pid) => pid !== ''));
+    const of = (task: string): string => readFileSync(`/proc/self/task/${task}/children`, 'latin1');
+    return new Set(readdirSync('/proc/self/task').flatMap((task) => of(task).match(/\d+/g) ?? []));
   }
 
   /** Children that this process did not have then: those of other suites in it may still come to their ends. */

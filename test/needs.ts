@@ -20,7 +20,6 @@ const PROGRAMS: Record<string, string> = {
   skopeo: 'skopeo',
   criu: 'criu',
   chromium: 'chromium',
-  mmdebstrap: 'mmdebstrap',
   'qemu-aarch64-static': 'qemu-user-static',
   'mkfs.ext4': 'e2fsprogs',
   openssl: 'openssl',
