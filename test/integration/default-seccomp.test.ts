@@ -50,7 +50,7 @@ function probe(runtime: string, add: string[], compiled = false): Answers {
       'umount /sys/fs/cgroup/unified 2>/dev/null',
       // What crun writes to that path all the same must not land in the host's own tmpfs below.
       'mount -t tmpfs none /sys/fs/cgroup/unified 2>/dev/null',
-      'mount --bind / rootfs && cd "$1" && exec "$2" --root "$1/state" run "berth-seccomp-$$" </dev/null',
+      'mount --rbind / rootfs && cd "$1" && exec "$2" --root "$1/state" run "berth-seccomp-$$" </dev/null',
     ].join('; ');
     const { status, stdout, stderr } = spawnSync(
       'unshare',

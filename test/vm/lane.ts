@@ -18,7 +18,7 @@ const FILE_LIMIT_MS = 20 * 60_000;
 const PATIENCE = 6;
 
 /** Suites of the ordinary lane that behave differently on cgroup v2 or on this kernel, and are quick enough under emulation. */
-const SUITES = ['namespaces', 'user-namespaces', 'out-of-memory'];
+const SUITES = ['default-seccomp', 'user-namespaces', 'out-of-memory'];
 
 const words = process.argv.slice(2);
 const steps = new Steps();
