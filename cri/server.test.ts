@@ -6,9 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import { SILENT, type Log } from '../ground/log.ts';
-import { sleep, waitOrAbort } from '../ground/wait.ts';
 import { CREATED_AT_NS, fakeRooms } from '../test/fakes/rooms.ts';
-import { statusOfCall } from '../test/timeless-caller.ts';
 import { Client, RpcError } from './client.ts';
 import { HANDLERS } from './handlers.ts';
 import { RPCS, type Rpc, type StreamRpc, type UnaryRpc } from './rpc.ts';
@@ -111,55 +109,6 @@ describe('the gRPC server', () => {
     }
     assert.equal((await caller.call('Version', {})).runtimeName, 'berth');
     await bare.close(50);
-  });
-
-  it('tells the handler of the deadline of its caller', async () => {
-    const reasons: unknown[] = [];
-    rooms.pods.runSandbox = async (_config, _handler, signal?: AbortSignal) => {
-      await waitOrAbort(sleep(5000), signal).catch((error: unknown) => {
-        reasons.push(error);
-        throw error;
-      });
-      return '';
-    };
-    // Not our client: its own timer may be the first, and all that the server sees then is a caller that leaves.
-    const status = await statusOfCall(socket, 'RunPodSandbox', { config: { metadata: METADATA } }, '50m');
-    assert.equal(status, String(grpc.status.DEADLINE_EXCEEDED));
-    while (server.running > 0) await sleep(5);
-    assert.deepEqual(
-      reasons.map((reason) => [(reason as Error).name, (reason as Error).message]),
-      [['TimeoutError', 'The deadline of RunPodSandbox passed']],
-    );
-    assert.deepEqual(observed, [{ rpc: 'RunPodSandbox', code: 'DEADLINE_EXCEEDED' }]);
-  });
-
-  it('tells the handler when its caller leaves', async () => {
-    const reasons: unknown[] = [];
-    const leave = new AbortController();
-    rooms.pods.execSync = async (_id, _command, _timeout, signal) => {
-      leave.abort();
-      await waitOrAbort(sleep(5000), signal).catch((error: unknown) => {
-        reasons.push((error as Error).name);
-        throw error;
-      });
-      throw new Error('never');
-    };
-    const call = client.call('ExecSync', { containerId: 'c', cmd: ['x'] }, { signal: leave.signal });
-    await assert.rejects(call, fails('CANCELLED', /./));
-    while (server.running > 0) await sleep(5);
-    assert.deepEqual(reasons, ['AbortError']);
-    assert.deepEqual(observed, [{ rpc: 'ExecSync', code: 'CANCELLED' }]);
-  });
-
-  it('aborts what still runs when it closes', async () => {
-    rooms.pods.startContainer = async (_id: string, signal?: AbortSignal) =>
-      await waitOrAbort(sleep(60_000), signal);
-    const call = client.call('StartContainer', { containerId: 'c' });
-    const ended = assert.rejects(call, RpcError);
-    while (server.running === 0) await sleep(5);
-    await server.close(30);
-    await ended;
-    assert.equal(server.running, 0);
   });
 
   it('maps every kind of fault to its code', async () => {

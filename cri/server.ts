@@ -184,7 +184,10 @@ export class Server {
   #signalFor(rpc: RpcDescription, call: Cancellable): AbortController {
     const abort = new AbortController();
     this.#aborts.add(abort);
-    call.once('cancelled', () => abort.abort(reasonOf(rpc.rpc, call.getDeadline())));
+    // The stream's end comes by the same event after an answer: then nothing is left to abort.
+    call.once('cancelled', () => {
+      if (this.#aborts.has(abort)) abort.abort(reasonOf(rpc.rpc, call.getDeadline()));
+    });
     return abort;
   }
 
