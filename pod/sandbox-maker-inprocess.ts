@@ -27,7 +27,7 @@ export class InprocessSandboxMaker implements SandboxMaker {
   readonly #exits: ExitWatcher;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
-  readonly #waiting = new Map<number, PromiseWithResolvers<number>>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<number> & { pinned?: () => void }>();
   #lastNumber = READY;
   /** Set once the thread is over: by `close()`, or by a fault of its own. */
   #over: Fault | undefined;
@@ -62,14 +62,14 @@ export class InprocessSandboxMaker implements SandboxMaker {
    * Makes the namespaces, the pin and pause. When it throws nothing is left of them. An abort that comes while the
    * thread is at work is honoured when it has finished: the sandbox is then destroyed.
    */
-  async make(request: SandboxRequest, signal?: AbortSignal): Promise<MadeSandbox> {
+  async make(request: SandboxRequest, signal?: AbortSignal, pinned?: () => void): Promise<MadeSandbox> {
     signal?.throwIfAborted();
     checkSysctls(request.sysctls, request.namespaces);
     const { net } = request.namespaces;
     if (net !== (request.netnsPin !== undefined))
       throw new Fault('internal', 'A network namespace of its own and a pin for it go together');
     const number = ++this.#lastNumber;
-    const answer = this.#expect(number);
+    const answer = this.#expect(number, pinned);
     this.#worker.postMessage({ number, request } satisfies SandboxOrder);
     const pid = await answer;
     // In the same turn as the news of the child, so that nobody else reaps it.
@@ -128,9 +128,9 @@ export class InprocessSandboxMaker implements SandboxMaker {
     }
   }
 
-  #expect(number: number): Promise<number> {
+  #expect(number: number, pinned?: () => void): Promise<number> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
-    const waiting = Promise.withResolvers<number>();
+    const waiting = { ...Promise.withResolvers<number>(), pinned };
     this.#waiting.set(number, waiting);
     this.#worker.ref();
     return waiting.promise;
@@ -138,6 +138,7 @@ export class InprocessSandboxMaker implements SandboxMaker {
 
   #settle(answer: SandboxAnswer): void {
     const waiting = this.#waiting.get(answer.number);
+    if ('pinned' in answer) return waiting?.pinned?.();
     this.#waiting.delete(answer.number);
     if (this.#waiting.size === 0) this.#worker.unref();
     if ('pid' in answer) waiting?.resolve(answer.pid);

@@ -8,6 +8,7 @@ import { removePin } from '../native/namespaces.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
 import { ociCgroupsPath, type CgroupDriver } from './cgroup/paths.ts';
+import { makePodCgroup } from './cgroup/pod-cgroup.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { pauseProgram } from './pause/build.ts';
@@ -38,6 +39,7 @@ export class OciSandboxMaker implements SandboxMaker {
     const { runtime, cgroupDriver } = this.#options;
     const bundle = this.#bundle(request.id);
     const rootfs = join(bundle, 'rootfs');
+    if (request.cgroup !== undefined) makePodCgroup(request.cgroup);
     // Mount points of what the runtimes themselves need inside.
     for (const name of ['dev', 'proc']) mkdirSync(join(rootfs, name), { recursive: true, mode: 0o755 });
     try {

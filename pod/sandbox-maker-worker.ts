@@ -28,7 +28,9 @@ const quiet = setTimeout(() => {
 }, QUIET_MS);
 port.on('message', (order: SandboxOrder | typeof CLOSE) => {
   if (order !== CLOSE) {
-    port.postMessage(answer(order.number, () => thread!.make(order.request)));
+    const { number, request } = order;
+    const pinned = (): void => port.postMessage({ number, pinned: true } satisfies SandboxAnswer);
+    port.postMessage(answer(number, () => thread!.make(request, pinned)));
     quiet.refresh();
   } else {
     clearTimeout(quiet);

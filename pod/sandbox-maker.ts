@@ -1,4 +1,5 @@
 import type { IdMappings } from '../native/id-mapping.ts';
+import type { PodCgroup } from './cgroup/pod-cgroup.ts';
 
 /**
  * Makes what a pod stands in: its namespaces and the pause process that holds them. Two makers serve this one
@@ -21,8 +22,8 @@ export interface SandboxRequest {
   netnsPin?: string;
   /** The pod's cgroup in the configuration's spelling: pause is accounted there or below. */
   cgroupParent: string;
-  /** Directories of the cgroup that pause is born in, one a tree; a maker that cannot do that leaves it out. */
-  cgroup?: string[];
+  /** The pod's cgroup, which the maker makes. Pause is born in it, where the maker can do that (`entersCgroup`). */
+  cgroup?: PodCgroup;
 }
 
 /** A made sandbox: durable data, enough to find it again after a restart. */
@@ -36,7 +37,11 @@ export interface MadeSandbox {
 export interface SandboxMaker {
   /** Whether pause is born in the pod's cgroup or below; else the caller moves it there. */
   readonly entersCgroup: boolean;
-  make(request: SandboxRequest, signal?: AbortSignal): Promise<MadeSandbox>;
+  /**
+   * `pinned` is called when the network namespace is complete and pinned, if pause has to be waited for after that:
+   * the network may be made meanwhile. When the promise rejects nothing is left but the cgroup.
+   */
+  make(request: SandboxRequest, signal?: AbortSignal, pinned?: () => void): Promise<MadeSandbox>;
   /** Ends pause and releases the pins. Idempotent; `made` may be absent (crash between intent and commit). */
   destroy(request: SandboxRequest, made: MadeSandbox | undefined): Promise<void>;
   /** Whether that very process still lives. */

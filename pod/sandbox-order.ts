@@ -10,8 +10,12 @@ export interface SandboxOrder {
 /** Ends the thread, after the orders before it. */
 export const CLOSE = 'close';
 
-/** One for each order, in order; the first, with number 0, says that the thread is ready. */
+/**
+ * One for each order, in order; the first, with number 0, says that the thread is ready. Before its answer an order may
+ * have the news that the network namespace is pinned.
+ */
 export type SandboxAnswer =
+  | { number: number; pinned: true }
   | { number: number; pid: number }
   | {
       number: number;

@@ -75,7 +75,7 @@ export function sandboxRequest(parts: Parts, record: SandboxRecord): SandboxRequ
     sysctls: config.sysctls,
     annotations: sandboxAnnotations(id, config),
     cgroupParent: cgroupParent(parts, config),
-    ...(record.cgroup === undefined ? {} : { cgroup: record.cgroup.join }),
+    cgroup: record.cgroup,
     ...(namespaces.net ? { netnsPin: parts.paths.netnsPin(id) } : {}),
   };
 }

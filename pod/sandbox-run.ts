@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { hostname as nodeHostname } from 'node:os';
-import { Fault, messageOf } from '../ground/fault.ts';
+import { Fault, faultAt, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
 import { isErrno } from '../native/errno.ts';
 import { mountTmpfs } from '../native/mount.ts';
-import { joinPodCgroup, makePodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
+import { joinPodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
 import { parentPath } from './cgroup/paths.ts';
 import type { SandboxConfig } from './config.ts';
 import { newId, shortId } from './directory.ts';
@@ -125,22 +125,22 @@ async function buildSandbox(
   const { record } = sandbox;
   const { id, config } = record;
   const own = ownNamespaces(config);
-  await at.stage('sandbox', async () => {
-    makePodCgroup(record.cgroup!);
-    // The maker works on a thread of its own: the files are written meanwhile.
-    const making = handler.maker.make(sandboxRequest(parts, record), signal).then((made) => {
-      record.made = made;
-    });
-    try {
+  // The maker works on a thread of its own: the files are written meanwhile, and the network is made while pause starts.
+  let making: Making | undefined;
+  try {
+    await at.stage('sandbox', async () => {
+      making = beginMaking(parts, sandbox, handler, signal);
       prepareFiles(parts, record);
-    } finally {
-      await making;
-    }
-  });
-  if (own.net) {
-    await at.stage('network', async () => {
-      record.attachment = await parts.network.attach(attachRequest(parts, record), signal);
+      await (own.net ? making.pinned : making.made);
     });
+    if (own.net) {
+      await at.stage('network', async () => {
+        record.attachment = await parts.network.attach(attachRequest(parts, record), signal);
+      });
+    }
+  } finally {
+    // Also after a failure: what is on its way can only be undone when it is there.
+    await making?.made;
   }
   await at.stage('commit', async () => {
     if (!handler.maker.alive(record.made!)) throw new Fault('internal', 'The pause process ended at once');
@@ -151,6 +151,29 @@ async function buildSandbox(
   });
   watchSandbox(parts, sandbox);
   if (!handler.maker.entersCgroup) accountPause(parts, sandbox);
+}
+
+/** Promises of the maker's work. Both reject with the Fault of the stage `sandbox` when it fails. */
+interface Making {
+  /** The network namespace is complete, and pinned. */
+  pinned: Promise<void>;
+  /** Pause has started, and stands in the record. */
+  made: Promise<void>;
+}
+
+function beginMaking(parts: Parts, sandbox: Sandbox, { maker }: Handler, signal: AbortSignal): Making {
+  const { record, subject } = sandbox;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const made = maker.make(sandboxRequest(parts, record), signal, resolve).then(
+    (made) => void (record.made = made),
+    (error: unknown) => {
+      throw faultAt(error, subject, 'sandbox');
+    },
+  );
+  const pinned = Promise.race([promise, made]);
+  // Whoever fails before has an error to tell already.
+  pinned.catch(() => undefined);
+  return { pinned, made };
 }
 
 /** What a sandbox has on disk: its log directory, the files that its containers share, /dev/shm. */

@@ -9,6 +9,7 @@ import { SIG } from '../native/signals.ts';
 import { spawn } from '../native/spawn.ts';
 import { reap } from '../native/wait.ts';
 import { inCgroup } from './cgroup/membership.ts';
+import { makePodCgroup } from './cgroup/pod-cgroup.ts';
 import { PAUSE_STEPS } from './pause/build.ts';
 import { PAUSE_NAME } from './pause/name.ts';
 import { makePauseRoom, type PauseRoom } from './pause/room.ts';
@@ -29,7 +30,8 @@ type Kind = (typeof KINDS)[number];
  *
  * ```
  * unshare net, uts, ipc (or enter the spare ones), lo -> hostname, sysctls -> pin the net namespace (still in the daemon's mount namespace)
- *   -> unshare pid -> enter the pause room -> unshare mount -> spawn pause -> return to every own namespace
+ *   -> make and enter the pod's cgroup -> unshare pid -> enter the pause room -> unshare mount -> spawn pause
+ *   -> return to every own namespace -> leave the cgroup
  * ```
  *
  * A thread of several cannot make a user namespace: for a pod that has one a child does all of this
@@ -51,26 +53,24 @@ export class SandboxThread {
   }
 
   /**
-   * Makes the namespaces, the pin and pause; the pid of pause. When it fails nothing is left of them.
+   * Makes the namespaces, the pin, the cgroup and pause; the pid of pause. `pinned` is called as soon as there is a pin.
+   * When it fails nothing is left of them but the cgroup.
    * Throws Fault: `invalid` for a sysctl that cannot be set, `exhausted` at the kernel's limit of namespaces or
    * processes, `internal` for all else.
    */
-  make(request: SandboxRequest): number {
+  make(request: SandboxRequest, pinned: () => void = () => undefined): number {
     const { netnsPin } = request;
     if (netnsPin !== undefined && isNsfs(netnsPin))
       throw new Fault('exists', `The pin ${netnsPin} already holds a namespace`);
     try {
-      // The cgroup's files are out of sight between leaving home and coming back, so it is entered first and left last.
-      return inCgroup(request.cgroup ?? [], () => {
-        if (request.userns !== undefined) return startPauseInUserNamespace(request, this.#room);
-        return this.#away(() => {
-          this.#furnish(request);
-          if (request.namespaces.pid) unshare(CLONE.NEWPID);
-          setns(this.#room.namespace, CLONE.NEWNS);
-          unshare(CLONE.NEWNS);
-          return startPause(request.id, this.#room.devNull);
-        });
-      }).result;
+      if (request.userns !== undefined)
+        return enteringCgroup(request, () => startPauseInUserNamespace(request, this.#room));
+      return this.#away(() => {
+        this.#furnish(request);
+        if (netnsPin !== undefined) pinned();
+        // Its files are out of sight from the pause room: it is entered before that, and left after coming back.
+        return enteringCgroup(request, () => this.#away(() => this.#startPause(request)));
+      });
     } catch (error) {
       if (netnsPin !== undefined) removePin(netnsPin);
       throw error instanceof Fault ? error : kernelFault(error);
@@ -97,7 +97,14 @@ export class SandboxThread {
     }
   }
 
-  /** Everything that is done while the node's files are still in sight. */
+  #startPause({ id, namespaces }: SandboxRequest): number {
+    if (namespaces.pid) unshare(CLONE.NEWPID);
+    setns(this.#room.namespace, CLONE.NEWNS);
+    unshare(CLONE.NEWNS);
+    return startPause(id, this.#room.devNull);
+  }
+
+  /** The namespaces but that of PIDs, and the pin. */
   #furnish({ namespaces, hostname, sysctls, netnsPin }: SandboxRequest): void {
     const { net, ipc } = namespaces;
     if (!(net && ipc && this.#spare.enter())) {
@@ -112,6 +119,13 @@ export class SandboxThread {
       bindMount('/proc/thread-self/ns/net', netnsPin);
     }
   }
+}
+
+/** Makes the pod's cgroup, and does `work` in it where a thread can be in one of its own. */
+function enteringCgroup<T>({ cgroup }: SandboxRequest, work: () => T): T {
+  if (cgroup === undefined) return work();
+  makePodCgroup(cgroup);
+  return inCgroup(cgroup.join, work).result;
 }
 
 /** /proc/sys shows the namespaces of the thread that writes. */

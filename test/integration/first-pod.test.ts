@@ -281,6 +281,21 @@ describe('the life of a pod', () => {
     assert.doesNotMatch(await shell(node, container, 'cat /proc/[0-9]*/stat'), /\(sleep\) Z/);
   });
 
+  it('leaves nothing of a pod whose pause cannot start, although its network is made meanwhile', async () => {
+    const { node } = suite;
+    const pod = podConfig(node, 'no-process');
+    const most = join('/sys/fs/cgroup/pids', pod.linux!.cgroupParent!, 'pids.max');
+    writeFileSync(most, '0');
+    await assert.rejects(runSandbox(node, pod), {
+      code: 'RESOURCE_EXHAUSTED',
+      message: /: sandbox: .*EAGAIN/,
+    });
+    assert.deepEqual((await node.client.call('ListPodSandbox', {})).items, []);
+    writeFileSync(most, 'max');
+    const sandbox = await runSandbox(node, pod);
+    assert.equal((await sandboxStatusOf(node, sandbox)).state, SandboxState.READY);
+  });
+
   it('pulls nothing that is there, and removes an image with all its names', async () => {
     const { node, library } = suite;
     await library.push('extra:1', { layers: [{ files: [{ path: 'hello', content: 'x' }] }] });
