@@ -21,8 +21,19 @@ export const EPOLLONESHOT = 1 << 30;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
-/** struct epoll_event is packed on x86-64: u32 events, u64 data. */
-const EVENT_SIZE = 12;
+
+/** Bytes of a struct epoll_event, and where its data is in it. */
+export interface EventLayout {
+  size: number;
+  data: number;
+}
+
+/** struct epoll_event (linux/eventpoll.h): u32 events, u64 data; packed on x86-64 alone. */
+export function eventLayout(arch: string): EventLayout {
+  return arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };
+}
+
+const LAYOUT = eventLayout(process.arch);
 
 /** A new epoll instance, close-on-exec. */
 export function epollCreate(): number {
@@ -44,10 +55,11 @@ export function epollRemove(epfd: number, fd: number): void {
   check(`epoll_ctl del ${fd}`, control(epfd, EPOLL_CTL_DEL, fd, null));
 }
 
-function epollEvent(events: number, token: number): Buffer {
-  const event = Buffer.alloc(EVENT_SIZE);
+/** A struct epoll_event. */
+export function epollEvent(events: number, token: number, layout: EventLayout = LAYOUT): Buffer {
+  const event = Buffer.alloc(layout.size);
   event.writeUInt32LE(events >>> 0, 0);
-  event.writeUInt32LE(token, 4);
+  event.writeUInt32LE(token, layout.data);
   return event;
 }
 
@@ -55,13 +67,15 @@ const ROOM = 64;
 
 /** The room for the answers of one epoll_wait after the other. */
 export class EpollEvents {
-  readonly #ready = Buffer.alloc(EVENT_SIZE * ROOM);
+  readonly #ready = Buffer.alloc(LAYOUT.size * ROOM);
 
   /** Waits on a thread of Node's pool until something is ready; the tokens of what is. One wait at a time. */
   async wait(epfd: number): Promise<number[]> {
     const count = await wait(epfd, this.#ready, ROOM, -1);
     // What can fail is an interruption by a signal: then nothing is ready yet.
-    return Array.from({ length: Math.max(count, 0) }, (_, i) => this.#ready.readUInt32LE(i * EVENT_SIZE + 4));
+    return Array.from({ length: Math.max(count, 0) }, (_, i) =>
+      this.#ready.readUInt32LE(i * LAYOUT.size + LAYOUT.data),
+    );
   }
 }
 

@@ -1,7 +1,8 @@
 import { flushCompileCache } from 'node:module';
-import { messageOf } from '../../ground/fault.ts';
+import { Fault, messageOf } from '../../ground/fault.ts';
 import { JournalDatagrams } from '../../native/journal-socket.ts';
 import { DatagramSender } from '../../native/unix-datagram.ts';
+import { machineTrouble } from '../../pod/machine.ts';
 import { openDaemon, type Daemon } from '../compose.ts';
 import { checkedConfig, type LoadedConfig } from '../config/load.ts';
 import type { DaemonLog } from '../daemon-log.ts';
@@ -27,6 +28,8 @@ const STOP_LIMIT_MS = 20_000;
  * the configuration again. Under systemd it says how it is (sd_notify(3)). Throws Fault when it cannot start.
  */
 export async function serve(options: ServeOptions): Promise<void> {
+  const wrongMachine = machineTrouble();
+  if (wrongMachine !== '') throw new Fault('unimplemented', wrongMachine, { hint: 'see docs/limits.md' });
   const service = takeServiceEnvironment(process.env);
   const loaded = readConfig(options);
   // Modes of files and directories are given where they are made; this is for what others make for us.

@@ -144,7 +144,7 @@ describe('the release', () => {
     });
   }
 
-  it('runs on arm64, as far as emulation goes: command line, configuration, calls into libc', async function () {
+  it('runs on arm64, as far as emulation goes: command line, configuration, children; and makes no pods', async function () {
     this.timeout(300_000);
     const libraries = await arm64Files(BASE_PACKAGES);
     const prefix = join(directory, 'arm64');
@@ -168,6 +168,16 @@ describe('the release', () => {
       const names = Buffer.alloc(6 * 65);
       console.log(uname(names), names.toString('latin1', 4 * 65).split('\\0')[0]);`;
     assert.equal(await output(join(home, 'node'), '-e', libc), '0 aarch64\n');
+    await assert.rejects(output(arm64, 'serve'), /Berth makes pods on x86-64 only; this machine is arm64/);
+    // It starts programs, and waits for their ends.
+    await assert.rejects(
+      output(arm64, 'doctor'),
+      ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+        assert.match(stdout, /^MISSING {2}machine \(.* this machine is arm64\)$/m);
+        assert.match(stdout, /^ok {5} {2}conmon \(/m);
+        return /things are missing/.test(stderr);
+      },
+    );
   });
 
   it('says on a node that lacks something what to install', async () => {

@@ -8,6 +8,7 @@ import { run } from '../../../native/run.ts';
 import { findExecutable } from '../../../native/spawn.ts';
 import { openFirewall } from '../../../network/firewall.ts';
 import { APPARMOR_PARSER, apparmorAvailable } from '../../../pod/apparmor/apparmor.ts';
+import { machineTrouble } from '../../../pod/machine.ts';
 import { nodeFacts } from '../../../pod/spec/node-facts.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Finding } from './finding.ts';
@@ -27,6 +28,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     const root = process.getuid?.() === 0;
     const found = [
       finding(root, 'bad', 'runs as root', root ? '' : 'namespaces, mounts and cgroups need it'),
+      finding(machineTrouble() === '', 'bad', 'machine', machineTrouble() || 'x86-64'),
       kernel(),
       ...kernelParts(),
       projectQuotas(config),

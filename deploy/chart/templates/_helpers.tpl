@@ -44,6 +44,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* Where the image runs. */}}
+{{- define "berth.machine" -}}
+kubernetes.io/arch: amd64
+kubernetes.io/os: linux
+{{- end }}
+
+{{/* Where Berth is wanted, and its image runs. */}}
+{{- define "berth.nodeSelector" -}}
+{{- toYaml (merge (include "berth.machine" . | fromYaml) .Values.nodeSelector) }}
+{{- end }}
+
 {{/* What the installer reads: deploy/node/settings.ts. */}}
 {{- define "berth.settings" -}}
 {{- $config := deepCopy .Values.config }}
