@@ -231,7 +231,10 @@ describe('the node agent beside a daemon', function () {
       /Metrics cannot be served on .*EADDRINUSE.*give --metrics another address/,
     );
     await assert.rejects(runAgent([...argv(), '--metrics', 'here'], env()), /--metrics is "here"/);
+    assert.ok(agent.memory < 110e6, String(agent.memory));
     assert.equal(await agent.end('SIGTERM'), 0);
+    // The bridge is there from now on.
+    await suite.retake();
   });
 
   it('is small, also when the API server was away', async () => {
