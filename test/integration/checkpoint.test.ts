@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cgroupFrozen } from '../../pod/cgroup/frozen.ts';
 import { RpcError } from '../../cri/client.ts';
 import { tarArchive } from '../../image/tar/writer.ts';
 import {
@@ -140,6 +141,32 @@ describe('CheckpointContainer with a criu that is believed', () => {
     await assert.rejects(call, refused('DEADLINE_EXCEEDED', /not made within 1 s/));
     assert.deepEqual(readdirSync(place.directory), []);
     await unharmed(suite, container);
+  });
+
+  it('lets the container go on when the daemon dies meanwhile', async () => {
+    const { node } = suite;
+    // Ends by itself: nobody kills a criu that is at work on processes.
+    criu('exec sleep 4');
+    const { container } = await runPod(node, 'frozen', FOREVER, { handler: 'runc' });
+    const { info } = await node.client.call('ContainerStatus', { containerId: container, verbose: true });
+    const cgroup = JSON.parse(info['cgroup']!) as string;
+    const location = join(place.directory, 'archive.tar');
+    const call = assert.rejects(
+      node.client.call('CheckpointContainer', { containerId: container, location, timeout: 60n }),
+      { code: 'UNAVAILABLE' },
+    );
+    await eventually('it stands still', 10_000, () => (cgroupFrozen(cgroup) ? true : undefined));
+    await node.kill9();
+    await call;
+    await node.start();
+    await unharmed(suite, container);
+    await eventually('the runtime gives up', 20_000, () =>
+      readdirSync('/proc').some(
+        (pid) => /\bcheckpoint\b/.test(commandOf(pid)) && commandOf(pid).includes(container),
+      )
+        ? undefined
+        : true,
+    );
   });
 
   it('says so when the runtime was built without it', async function () {
