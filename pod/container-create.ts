@@ -124,7 +124,7 @@ async function makeContainer(
         parts.containerRecords.put(id, record);
         makeMonitorDirectories(parts, record);
         // It starts while root and specification are prepared.
-        return isCheckpoint(config) ? undefined : beginMonitor(parts, handler, record);
+        return isCheckpoint(parts, config) ? undefined : beginMonitor(parts, handler, record);
       });
       const either = AbortSignal.any([signal, abort.signal]);
       await buildContainer(parts, at, sandbox, handler, container, monitor, either);
@@ -157,7 +157,7 @@ async function buildContainer(
   const { id, config } = record;
   const bundle = parts.paths.bundle(id);
   const { image, checkpoint } = await at.stage<Source>('resolve', () =>
-    isCheckpoint(config)
+    monitor === undefined
       ? resolveCheckpoint(parts, sandbox, handler, record, signal)
       : { image: resolveImage(parts, record, config.image.image) },
   );
@@ -241,9 +241,26 @@ function requireTarget(parts: Parts, sandbox: Sandbox, { security }: ContainerCo
   if (pid === 'target') targetProcess(parts, sandbox, targetId);
 }
 
-/** What the peers take for a checkpoint: no reference of an image begins like that. */
-function isCheckpoint({ image }: ContainerConfig): boolean {
-  return image.image.startsWith('/');
+/** What the peers' documents have their users put on images into which they copy a checkpoint. */
+const CHECKPOINT_ANNOTATION =
+  /"(?:org\.criu\.checkpoint\.container\.name|io\.kubernetes\.cri-o\.annotations\.checkpoint\.name)"\s*:/;
+
+/** What the peers take for a checkpoint: a path, with which no reference of an image begins, or an image with a mark. */
+function isCheckpoint(parts: Parts, { image: { image } }: ContainerConfig): boolean {
+  if (image.startsWith('/')) return true;
+  const found = lookUpImage(parts, image);
+  // It has nothing to run by itself.
+  if (found === undefined || found.config.entrypoint.length + found.config.cmd.length > 0) return false;
+  return CHECKPOINT_ANNOTATION.test(parts.images.inspect(found.id).manifest);
+}
+
+function lookUpImage(parts: Parts, reference: string): ImageRecord | undefined {
+  try {
+    return parts.images.find(reference);
+  } catch (error) {
+    if (error instanceof Fault) return undefined; // The resolve stage tells of it.
+    throw error;
+  }
 }
 
 /** What a container's root file system is made from. */

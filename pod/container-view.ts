@@ -31,6 +31,7 @@ export function containerView(parts: Parts, container: Container): ContainerView
       cgroup: record.cgroupPath,
       updateAnnotations: record.updateAnnotations ?? {},
       notes: record.notes,
+      restoredFrom: record.restore?.from ?? '',
       execs: container.execs,
       logCuts: container.logCuts,
       debts: parts.debts.open.filter(({ owner }) => owner === record.id),

@@ -60,7 +60,7 @@ export interface ContainerRecord {
    * It comes from a checkpoint: StartContainer makes its process. `images`: directory of what criu wrote about the
    * processes, gone when they run. `begun`: the OCI runtime may have made something of it.
    */
-  restore?: { archive: string; images: string; begun: boolean };
+  restore?: { from: string; images: string; begun: boolean };
   /** A checkpoint of it is being made: it stands still. */
   checkpointing?: boolean;
   createdAtNs: bigint;

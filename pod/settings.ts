@@ -23,6 +23,8 @@ export interface PodSettings {
   cdiDirectories: string[];
   /** Bytes of one log file above which its lines are dropped and it begins anew; 0: no bound. */
   maxLogBytes: number;
+  /** Whether containers are restored from images that have a checkpoint in them. */
+  checkpointImages: boolean;
   /** Limits of the processes of every container. */
   rlimits: OciRlimit[];
   /** How long a create may work after its caller has left, in ms. */
@@ -46,6 +48,7 @@ export const DEFAULT_POD_SETTINGS: PodSettings = {
   seccompRoot: '/var/lib/kubelet/seccomp',
   cdiDirectories: ['/etc/cdi', '/var/run/cdi'],
   maxLogBytes: 0,
+  checkpointImages: false,
   rlimits: [],
   createTimeoutMs: 240_000,
   adoptionMs: 120_000,

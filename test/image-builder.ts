@@ -22,6 +22,8 @@ export interface ImageBuild {
   layers: LayerBuild[];
   /** The `config` object of the image's configuration, in the words of the OCI image specification. */
   config?: Record<string, unknown>;
+  /** Annotations of the manifests. */
+  annotations?: Record<string, string>;
   /** Media types of manifest, configuration, layers and index. Default `oci`. */
   mediaTypes?: 'oci' | 'docker';
   /** With more than one platform the image is an index; each platform's `PLATFORM` variable says which it is. */
@@ -101,6 +103,7 @@ export function buildImage(build: ImageBuild): BuiltImage {
         mediaType: media.manifest,
         config: descriptor(config),
         layers: layers.map(descriptor),
+        ...(build.annotations && { annotations: build.annotations }),
       }),
     ),
   );

@@ -23,6 +23,7 @@ export function podSettings({ runtime }: Config): PodSettings {
     seccompRoot: runtime.seccomp_root,
     cdiDirectories: runtime.cdi_dirs,
     maxLogBytes: maxLogBytes(runtime.max_log_bytes),
+    checkpointImages: runtime.checkpoint_images === 'on',
     rlimits: parseRlimits(runtime.default_ulimits),
     createTimeoutMs: runtime.create_timeout_seconds * 1000,
     adoptionMs: runtime.adoption_seconds * 1000,

@@ -94,6 +94,11 @@ const SCHEMA = {
       "limits of the processes of every container, as nofile=1024:4096 (soft, hard); empty: the daemon's own",
       { wrong: sound.ulimits, live: true },
     ),
+    checkpoint_images: word(
+      ['off', 'on'],
+      'off',
+      'whether containers are restored from images that have a checkpoint in them (annotation org.criu.checkpoint.container.name), as a kubelet can ask for; whoever may name an image then decides what its processes may do on the node, whatever the pod says; archives that root names by their path are always restored',
+    ),
     max_log_bytes: count(
       0,
       0,

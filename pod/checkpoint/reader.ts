@@ -2,20 +2,36 @@ import { Worker } from 'node:worker_threads';
 import { Fault } from '../../ground/fault.ts';
 import type { CheckpointMetadata } from './metadata.ts';
 import type { ReadReply, ReadRequest } from './read-worker.ts';
-import type { UnpackTarget } from './unpack.ts';
+import type { CheckpointPlace, UnpackTarget } from './unpack.ts';
 
-/** What an archive says of its container: `readCheckpoint` in a thread of its own. */
-export async function checkpointIn(archive: string, signal: AbortSignal): Promise<CheckpointMetadata> {
-  return (await inReader({ archive }, signal))!;
+/** A checkpoint and what people call it: the path of the archive, the name of the image. */
+export interface NamedCheckpoint {
+  name: string;
+  place: CheckpointPlace;
+  /** Of the image, whose layers have to stay until it is unpacked. */
+  imageId?: string;
+}
+
+/** What a checkpoint says of its container: `readCheckpoint` in a thread of its own. */
+export async function checkpointIn(
+  checkpoint: NamedCheckpoint,
+  signal: AbortSignal,
+): Promise<CheckpointMetadata> {
+  return (await inReader(checkpoint, undefined, signal))!;
 }
 
 /** `unpackCheckpoint` in a thread of its own. */
-export async function unpackInto(archive: string, into: UnpackTarget, signal: AbortSignal): Promise<void> {
-  await inReader({ archive, into }, signal);
+export async function unpackInto(
+  checkpoint: NamedCheckpoint,
+  into: UnpackTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  await inReader(checkpoint, into, signal);
 }
 
 async function inReader(
-  task: Omit<ReadRequest, 'stop'>,
+  { name, place }: NamedCheckpoint,
+  into: UnpackTarget | undefined,
   signal: AbortSignal,
 ): Promise<CheckpointMetadata | undefined> {
   signal.throwIfAborted();
@@ -27,12 +43,12 @@ async function inReader(
     const reply = await new Promise<ReadReply>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
-      worker.postMessage({ stop, ...task } satisfies ReadRequest);
+      worker.postMessage({ stop, place, ...(into && { into }) } satisfies ReadRequest);
     });
     signal.throwIfAborted();
     if ('metadata' in reply) return reply.metadata;
     const { kind, what, hint } = reply.failure;
-    throw new Fault(kind, `The checkpoint ${task.archive} cannot be restored: ${what}`, {
+    throw new Fault(kind, `The checkpoint ${name} cannot be restored: ${what}`, {
       ...(hint !== undefined && { hint }),
     });
   } finally {

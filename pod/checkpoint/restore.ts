@@ -12,7 +12,7 @@ import { sandboxHostname } from '../sandbox-release.ts';
 import type { OciSpec } from '../spec/oci-spec.ts';
 import type { CheckpointMetadata } from './metadata.ts';
 import { setHostName } from './host-name.ts';
-import { checkpointIn, unpackInto } from './reader.ts';
+import { checkpointIn, unpackInto, type NamedCheckpoint } from './reader.ts';
 
 /*
  * The parts of CreateContainer that a container from a checkpoint needs besides the usual ones: where its image comes
@@ -25,7 +25,7 @@ const CRIU_OPTIONS = '/etc/criu/runc.conf';
 const OPTIONS_ANNOTATION = 'org.criu.config';
 
 /**
- * Opens the archive that a container names as its image. Throws the Faults of `readCheckpoint`, `not-found` when the
+ * Opens the checkpoint that a container names as its image: an archive by its path, or an image that has one in it. Throws the Faults of `readCheckpoint`, `not-found` when the
  * image below it is not here, `precondition` where nothing can be restored, `unimplemented` for pods with a user
  * namespace.
  */
@@ -33,28 +33,49 @@ export async function openCheckpoint(
   parts: Parts,
   sandbox: Sandbox,
   handler: Handler,
-  archive: string,
+  wanted: string,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
   if (podUserns(sandbox.record.config) !== undefined)
     throw new Fault('unimplemented', 'No container is restored into a pod with a user namespace', {
       hint: 'a pod without `hostUsers: false` takes it',
     });
-  const metadata = await checkpointIn(archive, signal);
+  const checkpoint = placeOf(parts, wanted);
+  const metadata = await checkpointIn(checkpoint, signal);
   await handler.runtime.requireRestore();
   await parts.criu.require();
-  return new Checkpoint(archive, metadata, baseImage(parts, archive, metadata));
+  return new Checkpoint(checkpoint, metadata, baseImage(parts, wanted, metadata));
+}
+
+function placeOf(parts: Parts, wanted: string): NamedCheckpoint {
+  if (wanted.startsWith('/')) return { name: wanted, place: { archive: wanted } };
+  const name = JSON.stringify(wanted);
+  if (!parts.settings.checkpointImages)
+    throw new Fault(
+      'precondition',
+      `The image ${name} is a checkpoint, and this node restores none from images`,
+      {
+        hint: 'set checkpoint_images = "on" under [runtime] if you trust whoever may name an image: what is in it decides what its processes may do',
+      },
+    );
+  const { image, layers } = parts.images.inspect(wanted);
+  if (layers.length !== 1)
+    throw new Fault(
+      'invalid',
+      `The image ${name} is a checkpoint of ${layers.length} layers, and not of one`,
+    );
+  return { name, place: { layer: layers[0]!.directory }, imageId: image.id };
 }
 
 /** A checkpoint on its way to be a container again. */
 export class Checkpoint {
-  readonly #archive: string;
+  readonly #checkpoint: NamedCheckpoint;
   readonly #metadata: CheckpointMetadata;
   /** The image that its container was made from. */
   readonly base: string;
 
-  constructor(archive: string, metadata: CheckpointMetadata, base: string) {
-    this.#archive = archive;
+  constructor(checkpoint: NamedCheckpoint, metadata: CheckpointMetadata, base: string) {
+    this.#checkpoint = checkpoint;
     this.#metadata = metadata;
     this.base = base;
   }
@@ -64,13 +85,17 @@ export class Checkpoint {
     const { snapshots } = parts.images;
     const { id } = record;
     const images = snapshots.scratch(id, 'restore');
-    record.restore = { archive: this.#archive, images, begun: false };
+    record.restore = { from: this.#checkpoint.name, images, begun: false };
     const { deleted } = this.#metadata;
-    await unpackInto(
-      this.#archive,
-      { images, upper: snapshots.writable(id), lower: snapshots.lower(id), deleted },
-      signal,
-    );
+    const { imageId } = this.#checkpoint;
+    const holder = `${id}.checkpoint`;
+    if (imageId !== undefined) parts.images.hold(imageId, holder);
+    try {
+      const into = { images, upper: snapshots.writable(id), lower: snapshots.lower(id), deleted };
+      await unpackInto(this.#checkpoint, into, signal);
+    } finally {
+      if (imageId !== undefined) parts.images.release(holder);
+    }
     setHostName(images, sandboxHostname(sandbox.record.config));
   }
 

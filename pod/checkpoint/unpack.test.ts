@@ -3,6 +3,8 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault, type FaultKind } from '../../ground/fault.ts';
+import { LayerExtractor } from '../../image/layers/extract.ts';
+import { TarReader } from '../../image/tar/reader.ts';
 import { tarArchive, type NewEntry } from '../../image/tar/writer.ts';
 import { lgetxattr } from '../../native/xattr.ts';
 import { readCheckpoint, unpackCheckpoint } from './unpack.ts';
@@ -51,14 +53,14 @@ describe('reading the archive of a checkpoint', () => {
 
   const put = (bytes: Uint8Array): void => fs.writeFileSync(archive, bytes, { mode: 0o600 });
   const unpack = (): void => {
-    const { deleted } = readCheckpoint(archive, () => {});
+    const { deleted } = readCheckpoint({ archive }, () => {});
     const place = (name: string): string => join(top, name);
     for (const name of ['images', 'upper']) {
       fs.rmSync(place(name), { recursive: true });
       fs.mkdirSync(place(name));
     }
     const target = { images: place('images'), upper: place('upper'), lower: [place('lower')], deleted };
-    unpackCheckpoint(archive, target, () => {});
+    unpackCheckpoint({ archive }, target, () => {});
   };
   const refused = (kind: FaultKind, pattern: RegExp, work: () => void = unpack): void =>
     assert.throws(work, (error) => {
@@ -73,7 +75,7 @@ describe('reading the archive of a checkpoint', () => {
 
   it('says what the container was', () => {
     put(tarArchive(GOOD));
-    const { config, spec, deleted } = readCheckpoint(archive, () => {});
+    const { config, spec, deleted } = readCheckpoint({ archive }, () => {});
     assert.equal(config.rootfsImageRef, CONFIG.rootfsImageRef);
     assert.deepEqual(spec.process, SPEC.process);
     assert.deepEqual(deleted, ['etc/gone', 'usr/share/old']);
@@ -169,6 +171,45 @@ describe('reading the archive of a checkpoint', () => {
     refused('invalid', /"\.\."/);
   });
 
+  it('understands the same files as the layer of an image', () => {
+    const layer = join(top, 'layer');
+    const fill = (entries: NewEntry[]): void => {
+      fs.rmSync(layer, { recursive: true, force: true });
+      fs.mkdirSync(layer);
+      const extractor = new LayerExtractor(layer, { bytes: 1e9, entries: 1e6 });
+      const reader = new TarReader(extractor);
+      reader.push(tarArchive(entries));
+      reader.finish();
+      extractor.finish();
+    };
+    const place = (name: string): string => join(top, name);
+    const into = (): void => {
+      for (const name of ['images', 'upper']) {
+        fs.rmSync(place(name), { recursive: true });
+        fs.mkdirSync(place(name));
+      }
+      const { deleted } = readCheckpoint({ layer }, () => {});
+      const target = { images: place('images'), upper: place('upper'), lower: [], deleted };
+      unpackCheckpoint({ layer }, target, () => {});
+    };
+    fill(GOOD);
+    into();
+    assert.deepEqual(fs.readdirSync(place('images')), ['inventory.img', 'pages-1.img']);
+    assert.equal(fs.statSync(place('images/pages-1.img')).size, 3_000_000);
+    assert.equal(fs.readFileSync(place('upper/etc/changed'), 'utf8'), 'new');
+    assert.equal(fs.lstatSync(place('upper/etc/gone')).rdev, 0);
+    const without = (path: string): NewEntry[] => GOOD.filter((entry) => entry.path !== path);
+    const link = (path: string): NewEntry => ({ path, type: 'symlink', link: place('victim') });
+    for (const path of ['./config.dump', './rootfs-diff.tar', './checkpoint/inventory.img']) {
+      fill([...without(path), link(path)]);
+      refused('invalid', /no config.dump|no file|no image of criu/, into);
+    }
+    fill([...GOOD.filter(({ path }) => !path.startsWith('./checkpoint')), link('./checkpoint')]);
+    refused('invalid', /no images/, into);
+    fill(without('./config.dump'));
+    refused('invalid', /no config.dump/, into);
+  });
+
   it('stops when nobody waits any more', () => {
     put(tarArchive(GOOD));
     let calls = 0;
@@ -178,7 +219,7 @@ describe('reading the archive of a checkpoint', () => {
     refused('cancelled', /Nobody waits/, () => {
       const place = (name: string): string => join(top, name);
       unpackCheckpoint(
-        archive,
+        { archive },
         { images: place('images'), upper: place('upper'), lower: [], deleted: [] },
         check,
       );

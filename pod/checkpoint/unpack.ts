@@ -7,15 +7,18 @@ import { adoptAttributes } from '../../image/layers/implicit.ts';
 import type { TarEntry } from '../../image/tar/format.ts';
 import { TarReader, type TarSink } from '../../image/tar/reader.ts';
 import { isErrno } from '../../native/errno.ts';
+import { O, OwnedFd, openPath } from '../../native/fd.ts';
+import { openBelow } from '../../native/openat2.ts';
 import { checkpointMetadata, type CheckpointMetadata } from './metadata.ts';
 
 /*
- * Reading an archive of a checkpoint (see `writeCheckpointArchive`), whoever wrote it: synchronous, for a worker.
- * `check` is called between pieces and throws when nobody waits any more.
+ * Reading a checkpoint (see `writeCheckpointArchive`), whoever wrote it: synchronous, for a worker. `check` is called
+ * between pieces and throws when nobody waits any more.
  */
 
 const PIECE = 1024 * 1024;
 const BLOCK = 512;
+const DESCRIPTIONS = ['config.dump', 'spec.dump', 'deleted.files'];
 const MAX_DESCRIPTION = 16 * 1024 * 1024;
 /** Of the changed files. What they hold is bounded by the archive itself: nothing in it is compressed. */
 const MAX_ENTRIES = 4_000_000;
@@ -25,7 +28,24 @@ const DIFF = 'rootfs-diff.tar';
 /** How criu names its images (criu/image-desc.c), and the runtimes their list of descriptors. */
 const IMAGE_NAME = /^[\w.-]+$/;
 
-/** Where the parts of an archive go. */
+const NO_ENTRY: TarEntry = {
+  path: '',
+  type: 'file',
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtimeNs: 0n,
+  link: '',
+  major: 0,
+  minor: 0,
+  xattrs: new Map(),
+};
+
+/** Where a checkpoint is: an archive, or the same files as the layer of an image. */
+export type CheckpointPlace = { archive: string } | { layer: string };
+
+/** Where the parts of a checkpoint go. */
 export interface UnpackTarget {
   /** Empty directory for criu's images. */
   images: string;
@@ -37,18 +57,18 @@ export interface UnpackTarget {
 }
 
 /**
- * What an archive says of its container. Throws `not-found`; `permission` for one that somebody else than root wrote or
- * could have written: what stands in it decides what its processes may do; `invalid` for what is no such archive.
+ * What a checkpoint says of its container. Throws `not-found`; `permission` for an archive that somebody else than root
+ * wrote or could have written: what stands in it decides what its processes may do; `invalid` for what is no checkpoint.
  */
-export function readCheckpoint(path: string, check: () => void): CheckpointMetadata {
+export function readCheckpoint(place: CheckpointPlace, check: () => void): CheckpointMetadata {
   const found = new Map<string, Buffer[]>();
   let collecting: Buffer[] | undefined;
-  using file = new Archive(path);
-  file.read(
+  using source = 'archive' in place ? new Archive(place.archive) : new Layer(place.layer);
+  source.read(
     {
       begin({ path: name, type, size }) {
         const plain = normalPath(name);
-        if (type !== 'file' || !['config.dump', 'spec.dump', 'deleted.files'].includes(plain)) return;
+        if (type !== 'file' || !DESCRIPTIONS.includes(plain)) return;
         if (size > MAX_DESCRIPTION) throw new Fault('invalid', `Its ${plain} has ${size} bytes`);
         collecting = [];
         found.set(plain, collecting);
@@ -77,12 +97,12 @@ export function readCheckpoint(path: string, check: () => void): CheckpointMetad
  * Unpacks criu's images and the container's changed files; paths that lead out of their place are refused, like those
  * of an image's layers. Throws `invalid` for a damaged or hostile archive, `exhausted` on a full disk.
  */
-export function unpackCheckpoint(path: string, target: UnpackTarget, check: () => void): void {
-  using file = new Archive(path);
-  const extractor = new LayerExtractor(target.upper, { bytes: file.size, entries: MAX_ENTRIES });
+export function unpackCheckpoint(place: CheckpointPlace, target: UnpackTarget, check: () => void): void {
+  using source = 'archive' in place ? new Archive(place.archive) : new Layer(place.layer);
+  const extractor = new LayerExtractor(target.upper, { bytes: source.size, entries: MAX_ENTRIES });
   const sink = new CheckpointSink(target.images, extractor);
   try {
-    file.read(sink, () => false, check);
+    source.read(sink, () => false, check);
     sink.finish();
     for (const gone of target.deleted) markDeleted(extractor, gone);
     const { implicit } = extractor.finish();
@@ -152,6 +172,72 @@ class Archive implements Disposable {
   }
 }
 
+/** A layer whose files are those of an archive. Nobody writes to it; its links lead to nothing that is read. */
+class Layer implements Disposable {
+  readonly #root: OwnedFd;
+
+  constructor(path: string) {
+    this.#root = new OwnedFd(openPath(path, O.PATH | O.DIRECTORY));
+  }
+
+  [Symbol.dispose](): void {
+    this.#root.close();
+  }
+
+  /** Nothing in it is compressed. */
+  get size(): number {
+    return this.#stat(DIFF)?.size ?? 0;
+  }
+
+  read(sink: TarSink, skips: () => boolean, check: () => void): void {
+    for (const path of [...DESCRIPTIONS, DIFF, ...this.#images()]) {
+      check();
+      const stat = this.#stat(path);
+      if (stat === undefined) continue;
+      const { size } = stat;
+      sink.begin({ ...NO_ENTRY, path, size, type: stat.isFile() ? 'file' : 'symlink' });
+      if (stat.isFile() && !skips()) this.#content(path, sink, check);
+      sink.end();
+    }
+  }
+
+  #content(path: string, sink: TarSink, check: () => void): void {
+    const fd = openBelow(this.#root.fd, path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    try {
+      const window = Buffer.allocUnsafe(PIECE);
+      for (let read = 1; read > 0;) {
+        check();
+        read = fs.readSync(fd, window, 0, PIECE, null);
+        sink.content(window.subarray(0, read));
+      }
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #images(): string[] {
+    try {
+      using directory = new OwnedFd(openBelow(this.#root.fd, IMAGES, O.PATH | O.DIRECTORY));
+      return fs.readdirSync(`/proc/self/fd/${directory.fd}`).map((name) => `${IMAGES}${name}`);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return [];
+      throw error;
+    }
+  }
+
+  /** Undefined when it is not there. */
+  #stat(path: string): fs.Stats | undefined {
+    try {
+      using file = new OwnedFd(openBelow(this.#root.fd, path, O.PATH | fs.constants.O_NOFOLLOW));
+      return fs.fstatSync(file.fd);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      if (isErrno(error, 'ELOOP')) throw new Fault('invalid', `Its ${path} is a symbolic link`);
+      throw error;
+    }
+  }
+}
+
 /** Sends the members of an archive where they belong; what it does not know it leaves. */
 class CheckpointSink implements TarSink {
   readonly #images: string;
@@ -168,7 +254,8 @@ class CheckpointSink implements TarSink {
 
   begin(entry: TarEntry): void {
     const path = normalPath(entry.path);
-    if (path === DIFF && entry.type === 'file') {
+    if (path === DIFF) {
+      if (entry.type !== 'file') throw new Fault('invalid', `Its ${DIFF} is no file`);
       if (this.#hadDiff) throw new Fault('invalid', `It has ${DIFF} twice`);
       this.#hadDiff = true;
       this.#diff = new TarReader(this.#extractor);
@@ -223,18 +310,6 @@ function markDeleted(extractor: LayerExtractor, path: string): void {
   const plain = normalPath(path);
   if (plain === '') throw new Fault('invalid', 'It deletes the root directory');
   const slash = plain.lastIndexOf('/') + 1;
-  extractor.begin({
-    path: `${plain.slice(0, slash)}${WHITEOUT}${plain.slice(slash)}`,
-    type: 'file',
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtimeNs: 0n,
-    link: '',
-    major: 0,
-    minor: 0,
-    xattrs: new Map(),
-  });
+  extractor.begin({ ...NO_ENTRY, path: `${plain.slice(0, slash)}${WHITEOUT}${plain.slice(slash)}` });
   extractor.end();
 }

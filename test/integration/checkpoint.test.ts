@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cgroupFrozen } from '../../pod/cgroup/frozen.ts';
 import { RpcError } from '../../cri/client.ts';
-import { tarArchive } from '../../image/tar/writer.ts';
+import { tarArchive, type NewEntry } from '../../image/tar/writer.ts';
 import {
   containerConfig,
   createContainer,
@@ -27,6 +27,7 @@ import {
   type ContainerConfig,
   type PodConfig,
 } from '../pods.ts';
+import { ImageLibrary } from '../image-library.ts';
 import type { Suite } from '../use-node.ts';
 import { useNode } from '../use-node.ts';
 
@@ -355,8 +356,63 @@ describe('A container from a checkpoint', () => {
   }
 });
 
+for (const images of ['off', 'on'])
+  describe(`An image with a checkpoint in it, where restoring from images is ${images}`, () => {
+    const programs = mkdtempSync(join(tmpdir(), 'berth-criu-'));
+    writeFileSync(join(programs, 'criu'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    after(() => rmSync(programs, { recursive: true }));
+    const suite = useNode({
+      env: { PATH: `${programs}:${process.env.PATH}` },
+      config: { runtime: { checkpoint_images: images } },
+    });
+
+    it(
+      images === 'on' ? 'is restored like an archive' : 'is refused, and the error says what to set',
+      async () => {
+        const { node, library } = suite;
+        const pod = podConfig(node, 'restored');
+        const sandbox = await runSandbox(node, pod, 'runc');
+        const files = await checkpointFiles(suite, sandbox, pod);
+        const annotations = { 'org.criu.checkpoint.container.name': 'like' };
+        const image = `${ImageLibrary.address}/checkpoint:1`;
+        await library.push('checkpoint:1', { layers: [{ files }], annotations });
+        await node.client.call('PullImage', { image: { image } });
+        const config = { ...containerConfig('restored', []), image: { image } };
+        const create = createContainer(sandbox, node, config, pod);
+        try {
+          if (images === 'off') {
+            await assert.rejects(create, refused('FAILED_PRECONDITION', /checkpoint_images = "on"/));
+            return;
+          }
+          const { status, info } = await node.client.call('ContainerStatus', {
+            containerId: await create,
+            verbose: true,
+          });
+          assert.deepEqual([status?.state, JSON.parse(info['restoredFrom']!)], [0, JSON.stringify(image)]);
+          assert.match(status!.imageRef, /busybox@sha256:/);
+          const root = `${JSON.parse(info['bundle']!) as string}/rootfs`;
+          assert.equal(
+            await node.exec(['sh', '-c', `cd ${root} && cat etc/made && ls etc/group etc/passwd; true`]),
+            'made\netc/passwd\n',
+          );
+        } finally {
+          await node.client.call('RemoveImage', { image: { image } });
+        }
+      },
+    );
+  });
+
 /** The archive of a checkpoint of a container like those of these tests, as far as it can be written without criu. */
-async function archiveOf({ node }: Suite, sandbox: string, pod: PodConfig, image?: string): Promise<Buffer> {
+async function archiveOf(suite: Suite, sandbox: string, pod: PodConfig, image?: string): Promise<Buffer> {
+  return tarArchive(await checkpointFiles(suite, sandbox, pod, image));
+}
+
+async function checkpointFiles(
+  { node }: Suite,
+  sandbox: string,
+  pod: PodConfig,
+  image?: string,
+): Promise<NewEntry[]> {
   const like = await createContainer(sandbox, node, containerConfig('like', FOREVER), pod);
   const { status, info } = await node.client.call('ContainerStatus', { containerId: like, verbose: true });
   const spec = readFileSync(join(JSON.parse(info['bundle']!) as string, 'config.json'));
@@ -366,14 +422,14 @@ async function archiveOf({ node }: Suite, sandbox: string, pod: PodConfig, image
     { path: './etc/', type: 'directory' },
     { path: './etc/made', content: 'made\n' },
   ]);
-  return tarArchive([
+  return [
     { path: './config.dump', content: JSON.stringify({ rootfsImageRef: image ?? status!.imageRef }) },
     { path: './spec.dump', content: spec },
     { path: './checkpoint/inventory.img', content: 'no image' },
     { path: './checkpoint/descriptors.json', content: '["/dev/null","pipe:[1]","pipe:[2]"]' },
     { path: './rootfs-diff.tar', content: diff },
     { path: './deleted.files', content: '["etc/group"]' },
-  ]);
+  ];
 }
 
 function commandOf(pid: string): string {

@@ -14,6 +14,9 @@ import {
   waitForExit,
   type ContainerConfig,
 } from '../../pods.ts';
+import type { NewEntry } from '../../../image/tar/writer.ts';
+import { ImageLibrary } from '../../image-library.ts';
+import { startRegistry } from '../../registry.ts';
 import { ServiceNode } from './service-node.ts';
 
 /** Counts in its memory, changes files of its image and of its own, and ends when it is told to. */
@@ -133,6 +136,38 @@ describe('CheckpointContainer where criu works', () => {
     assert.equal(readLog(status.logPath).at(-1)!.content, 'told');
   });
 
+  it('restores it from an image as well, where that is allowed', async () => {
+    const reached = await checkpointed();
+    node.client.close();
+    node = await ServiceNode.start('cgroupfs', { runtime: { checkpoint_images: 'on' } });
+    const image = await imageOf(location);
+    const container = await toRestore('image', { image: { image } });
+    await node.client.call('StartContainer', { containerId: container });
+    await eventually('it counts on', 60_000, async () =>
+      (await count(container)) > reached ? true : undefined,
+    );
+    const { pid } = infoOf(await verbose(container));
+    const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().slice('0::'.length);
+    assert.equal(`/sys/fs/cgroup${cgroup}`, await node.cgroup(container));
+    await node.client.call('StopContainer', { containerId: container, timeout: 30n });
+    assert.equal((await waitForExit(node, container)).exitCode, 7);
+  });
+
+  it('restores a terminal', async () => {
+    const reached = await checkpointed({ tty: true });
+    const container = await toRestore('terminal', { tty: true });
+    await node.client.call('StartContainer', { containerId: container });
+    await eventually('it counts on', 60_000, async () =>
+      (await count(container)) > reached ? true : undefined,
+    );
+    const { logPath } = await statusOf(node, container);
+    await eventually('its log has it', 60_000, () =>
+      readLog(logPath).some(({ content }) => Number.parseInt(content) > reached) ? true : undefined,
+    );
+    await node.client.call('StopContainer', { containerId: container, timeout: 30n });
+    assert.equal((await waitForExit(node, container)).exitCode, 7);
+  });
+
   it('follows a restored container over a restart of the daemon, and one that still waits', async () => {
     await checkpointed();
     const [running, waiting] = [await toRestore('running'), await toRestore('waiting')];
@@ -204,6 +239,29 @@ describe('CheckpointContainer where criu works', () => {
     assert.deepEqual([ended.state, ended.exitCode, ended.reason], [2, 128, 'StartError']);
     assert.match(ended.message, /tmp\/open/);
   });
+
+  /** Pulls an image that has the files of an archive in its one layer, as the peers' documents make it. */
+  async function imageOf(archive: string): Promise<string> {
+    const files: NewEntry[] = [];
+    for (const path of execFileSync('tar', ['-tf', archive], { encoding: 'utf8' }).trim().split('\n'))
+      if (!path.endsWith('/'))
+        files.push({ path, content: execFileSync('tar', ['-xOf', archive, path], { maxBuffer: 1 << 30 }) });
+    const library = await ImageLibrary.open();
+    try {
+      const annotations = { 'org.criu.checkpoint.container.name': 'before' };
+      await library.push('checkpoint:1', { layers: [{ files }], annotations });
+      const registry = await startRegistry({ store: library.store, port: 5000 });
+      try {
+        const image = `${ImageLibrary.address}/checkpoint:1`;
+        await node.client.call('PullImage', { image: { image } });
+        return image;
+      } finally {
+        await registry.stop();
+      }
+    } finally {
+      await library.close();
+    }
+  }
 
   async function verbose(containerId: string): Promise<Record<string, string>> {
     return (await node.client.call('ContainerStatus', { containerId, verbose: true })).info;
