@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
-import { withHostName } from './host-name.ts';
+import { setHostName, withHostName } from './host-name.ts';
 
 /** As criu 3.17 writes it for the names `before` and `(none)`. */
 const IMAGE = Buffer.concat([
@@ -15,6 +18,20 @@ describe("criu's image of a host name", () => {
     assert.equal(changed.readUInt32LE(8), changed.length - 12);
     assert.equal(changed.subarray(12).toString(), '\x0a\x0da-longer-name\x12\x06(none)');
     assert.deepEqual(withHostName(changed, 'before'), IMAGE);
+  });
+
+  it('is found among all others, and bounded', () => {
+    const images = mkdtempSync(join(tmpdir(), 'berth-uts-'));
+    try {
+      for (const name of ['utsns-12.img', 'pstree.img']) writeFileSync(join(images, name), IMAGE);
+      setHostName(images, 'after');
+      assert.deepEqual(readFileSync(join(images, 'utsns-12.img')), withHostName(IMAGE, 'after'));
+      assert.deepEqual(readFileSync(join(images, 'pstree.img')), IMAGE);
+      writeFileSync(join(images, 'utsns-13.img'), Buffer.alloc(5000));
+      assert.throws(() => setHostName(images, 'after'), /utsns-13\.img is no image of a host name/);
+    } finally {
+      rmSync(images, { recursive: true });
+    }
   });
 
   it('is refused when it is none', () => {

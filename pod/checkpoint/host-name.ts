@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 
@@ -11,6 +11,8 @@ import { Fault } from '../../ground/fault.ts';
  */
 
 const UTS_IMAGE = /^utsns-\d+\.img$/;
+/** Two names of 64 bytes are all there is in it. */
+const MAX_IMAGE = 4096;
 const HEAD = 12;
 const LENGTH_AT = 8;
 /** Field 1, length-delimited. */
@@ -22,6 +24,7 @@ const MAX_NAME = 127;
 export function setHostName(images: string, hostname: string): void {
   for (const name of readdirSync(images).filter((file) => UTS_IMAGE.test(file))) {
     const file = join(images, name);
+    if (statSync(file).size > MAX_IMAGE) throw new Fault('invalid', `Its ${name} is no image of a host name`);
     writeFileSync(file, withHostName(readFileSync(file), hostname), { mode: 0o600 });
   }
 }

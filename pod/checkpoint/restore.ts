@@ -25,9 +25,9 @@ const CRIU_OPTIONS = '/etc/criu/runc.conf';
 const OPTIONS_ANNOTATION = 'org.criu.config';
 
 /**
- * Opens the checkpoint that a container names as its image: an archive by its path, or an image that has one in it. Throws the Faults of `readCheckpoint`, `not-found` when the
- * image below it is not here, `precondition` where nothing can be restored, `unimplemented` for pods with a user
- * namespace.
+ * Opens the checkpoint that a container names as its image: an archive by its path, or an image that has one in it.
+ * Throws the Faults of `readCheckpoint`, `not-found` when the image below it is not here, `precondition` where nothing
+ * can be restored, `unimplemented` for pods with a user namespace.
  */
 export async function openCheckpoint(
   parts: Parts,
