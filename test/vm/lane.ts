@@ -9,7 +9,7 @@ import { Steps } from './steps.ts';
 
 /*
  * The lane: `npm run test:vm`. Boots the machine, runs the tests inside that need it, then takes the power away and
- * looks what is left. Words pick by a part of a file's name, or `power`. The last line is `N passed, N failed`.
+ * looks what is left; last, a boot with SELinux in AppArmor's place. Words pick by a part of a file's name, or `power`. The last line is `N passed, N failed`.
  */
 
 const REPOSITORY = join(import.meta.dirname, '../..');
@@ -67,15 +67,24 @@ async function testInside(machine: Machine, file: string): Promise<void> {
   steps.add(file, { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed });
 }
 
+/** A file that cannot be run to its end is a failed step, and the next one runs all the same. */
+async function tested(machine: Machine, file: string): Promise<void> {
+  await testInside(machine, file).catch((error: unknown) => steps.step(file, () => Promise.reject(error)));
+}
+
 async function lane(machine: Machine): Promise<void> {
-  await machine.compile(filesInside());
+  const withSelinux = globSync('test/vm/inside/selinux/*.test.ts', { cwd: REPOSITORY }).sort().filter(wanted);
+  await machine.compile([...filesInside(), ...withSelinux]);
   steps.say('booting');
   if (!(await steps.step('boots', () => machine.boot()))) return;
   await machine.bringSources();
   await steps.step('systemd is the first process, cgroup v2 alone, AppArmor on', () => bootsRight(machine));
-  for (const file of filesInside())
-    await testInside(machine, file).catch((error: unknown) => steps.step(file, () => Promise.reject(error)));
+  for (const file of filesInside()) await tested(machine, file);
   if (wanted('power')) await powerScenarios(machine, steps);
+  if (withSelinux.length === 0) return;
+  if (machine.running) await machine.powerOff();
+  if (!(await steps.step('boots with SELinux', () => machine.boot('selinux')))) return;
+  for (const file of withSelinux) await tested(machine, file);
 }
 
 async function main(): Promise<void> {

@@ -34,8 +34,6 @@ const KERNEL_ARGUMENTS = [
   'loglevel=4',
   'panic=-1',
   'systemd.unified_cgroup_hierarchy=1',
-  'apparmor=1',
-  'security=apparmor',
   'systemd.show_status=0',
   // An emulated processor has no speculation to guard against, and the guards cost half of its speed.
   'mitigations=off',
@@ -45,9 +43,12 @@ const KERNEL_ARGUMENTS = [
   'net.ifnames=0',
 ];
 
+/** Which of the two security modules a boot has; the kernel takes one. */
+export type SecurityModule = 'apparmor' | 'selinux';
+
 /**
  * A Debian machine under qemu, without KVM and without a network: systemd as the first process, cgroup v2 alone,
- * AppArmor on. Its disks are overlays that last as long as this object; the images below are never written.
+ * AppArmor or SELinux on. Its disks are overlays that last as long as this object; the images below are never written.
  *
  *   off --boot--> up --reboot--> up
  *                  \--powerOff--> off      what was written is on the disk
@@ -95,12 +96,12 @@ export class Machine {
   }
 
   /** Switches the machine on and waits until the agent speaks. Rejects with the console's end when it does not. */
-  async boot(): Promise<void> {
+  async boot(security: SecurityModule = 'apparmor'): Promise<void> {
     rmSync(this.#file('channel.sock'), { force: true });
     this.#channel = await Channel.listen(this.#file('channel.sock'));
     const log = openSync(this.#file('qemu.log'), 'a');
     // It ends with this process, whatever ends that.
-    const argv = [...words('--pdeathsig KILL qemu-system-x86_64'), ...this.#arguments()];
+    const argv = [...words('--pdeathsig KILL qemu-system-x86_64'), ...this.#arguments(security)];
     const qemu = spawn('setpriv', argv, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#qemu = qemu;
@@ -233,7 +234,7 @@ export class Machine {
     return readFileSync(this.#file('qemu.log'), 'utf8').slice(-2000);
   }
 
-  #arguments(): string[] {
+  #arguments(security: SecurityModule): string[] {
     const disk = (name: string, format: string, more = ''): string[] => [
       '-drive',
       `file=${name},format=${format},if=virtio${more}`,
@@ -245,7 +246,7 @@ export class Machine {
       ),
       ...words('-accel tcg,thread=multi,tb-size=512'),
       ...words(`-kernel ${kernel} -initrd ${this.#file('initrd')} -append`),
-      KERNEL_ARGUMENTS.join(' '),
+      [...KERNEL_ARGUMENTS, `security=${security}`, `${security}=1`].join(' '),
       ...disk(this.#file('root.qcow2'), 'qcow2', ',cache=writeback,discard=unmap'),
       ...disk(packages, 'raw', ',readonly=on'),
       ...disk(this.#file('sources.tar'), 'raw', ',readonly=on'),

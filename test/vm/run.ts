@@ -23,6 +23,7 @@ const { values, positionals: files } = parseArgs({
     limit: { type: 'string', default: '900' },
     lines: { type: 'boolean', default: false },
     console: { type: 'boolean', default: false },
+    selinux: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
@@ -38,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void machine.destroy().then(() => process.exit(130)));
 const onOutput = (data: Buffer): void => void process.stdout.write(data);
 try {
-  await machine.boot();
+  await machine.boot(values.selinux ? 'selinux' : 'apparmor');
   say('up');
   await machine.bringSources();
   say('the sources are inside');

@@ -24,6 +24,9 @@ const LARGE = `${REGISTRY}/large:1`;
 const LARGE_LAYERS = 3;
 const LARGE_LAYER_BYTES = 10 << 20;
 
+/** A first process that cares for no SIGTERM would hold up an orderly reboot for a minute and a half. */
+const ENDS_WHEN_TOLD = 'trap "exit 0" TERM; sleep 100000 & wait';
+
 const REGISTRY_CONFIG = `version: 0.1
 log: { level: error, accesslog: { disabled: true } }
 storage: { filesystem: { rootdirectory: /var/lib/lane-registry } }
@@ -68,7 +71,7 @@ async function startPods(count: number): Promise<void> {
       const container = await createContainer(
         sandbox,
         node,
-        containerConfig('main', ['sleep', '100000']),
+        containerConfig('main', ['sh', '-c', ENDS_WHEN_TOLD]),
         pod,
       );
       await node.client.call('StartContainer', { containerId: container });
