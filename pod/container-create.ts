@@ -28,7 +28,7 @@ import type { Parts } from './parts.ts';
 import { podRoot, podUserns, requireReady, type Sandbox } from './sandbox.ts';
 import { cgroupParent } from './sandbox-release.ts';
 import { prepareSpec } from './spec-input.ts';
-import { labelTrees, relabelMounts, selinuxInput } from './selinux.ts';
+import { checkLabelsKnown, labelTrees, relabelMounts, selinuxInput } from './selinux.ts';
 import { generateSpec } from './spec/generate.ts';
 import { resourcesInForce } from './spec/linux-resources.ts';
 import { selinuxOf } from './spec/security-profiles.ts';
@@ -166,10 +166,12 @@ async function buildContainer(
   sources.catch(() => {
     // The spec stage tells of it.
   });
-  const label = selinuxOf(
+  const labels = selinuxOf(
     { sandbox: sandbox.record.config, container: config, selinux: selinuxInput(sandbox) },
     [],
-  )?.file;
+  );
+  checkLabelsKnown(Object.values(labels ?? {}).filter((label) => label !== undefined));
+  const label = labels?.file;
   const volumes = await at.stage('snapshot', async () => {
     using userns = openPodUserns(sandbox);
     parts.images.snapshots.prepare(id, image.layers, podUserns(sandbox.record.config));

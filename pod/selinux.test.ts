@@ -6,7 +6,7 @@ import { ExitWatcher } from '../native/exits.ts';
 import { lgetxattr } from '../native/xattr.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Sandbox } from './sandbox.ts';
-import { labelFile, newPodLevel, policyContexts, relabelMounts } from './selinux.ts';
+import { checkLabelsKnown, labelFile, newPodLevel, policyContexts, relabelMounts } from './selinux.ts';
 
 const LABEL = 'system_u:object_r:container_file_t:s0:c1,c2';
 /** A kernel without SELinux keeps what root writes there, as it is. */
@@ -34,6 +34,17 @@ describe('SELinux, as far as any kernel shows it', () => {
       'process = "system_u:system_r:container_t:s0"\nfile = "system_u:object_r:container_file_t:s0"\n',
     );
     assert.equal(policyContexts(top).process, 'system_u:system_r:container_t:s0');
+  });
+
+  it('says which label the policy does not know, in the place of an invalid argument', () => {
+    checkLabelsKnown([], '/nowhere');
+    // A file that answers EINVAL to what is no number, as the kernel's own does to what is no label.
+    const check = '/proc/self/oom_score_adj';
+    checkLabelsKnown(['0'], check);
+    assert.throws(() => checkLabelsKnown(['0', LABEL], check), {
+      kind: 'precondition',
+      message: /policy does not know the label system_u:object_r:container_file_t:s0:c1,c2/,
+    });
   });
 
   it('gives each pod a level of its own, unless it names one', () => {

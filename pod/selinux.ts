@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import { waitOrAbort } from '../ground/wait.ts';
@@ -20,6 +20,8 @@ import { freeLevel, parseLxcContexts, withLevel, type SelinuxContexts } from './
 
 const POLICY_ROOT = '/etc/selinux';
 const XATTR = 'security.selinux';
+/** What is written here the kernel compares with its policy (selinux_check_context(3)). */
+const CONTEXT_CHECK = '/sys/fs/selinux/context';
 /** A volume of millions of files on slow disks takes its time. */
 const RELABEL_LIMIT_MS = 10 * 60_000;
 /** Files that every container may read, whatever its categories. */
@@ -80,12 +82,33 @@ export function selinuxInput({ record }: Sandbox): SelinuxInput | undefined {
 
 /** The label of files that all containers may read; undefined where SELinux is off. */
 export function sharedFileLabel(): string | undefined {
-  return nodeFacts().selinux ? withLevel(policyContexts().file, SHARED_LEVEL) : undefined;
+  return nodeFacts().selinux ? known(withLevel(policyContexts().file, SHARED_LEVEL)) : undefined;
 }
 
-/** The label of a pod's own files. Called where SELinux is on. */
+/** The label of a pod's own files. Called where SELinux is on. Throws as `checkLabelsKnown`. */
 export function podFileLabel(level: string | undefined): string {
-  return withLevel(policyContexts().file, level ?? SHARED_LEVEL);
+  return known(withLevel(policyContexts().file, level ?? SHARED_LEVEL));
+}
+
+/**
+ * Throws `precondition` when the policy in force does not know one of the labels: whoever gets such a one later, a mount
+ * or the runtime, only says that an argument is invalid. `check` is the kernel's file for it.
+ */
+export function checkLabelsKnown(labels: Iterable<string>, check = CONTEXT_CHECK): void {
+  for (const label of labels) known(label, check);
+}
+
+function known(label: string, check = CONTEXT_CHECK): string {
+  try {
+    writeFileSync(check, label, { flag: 'r+' });
+    return label;
+  } catch (error) {
+    if (!isErrno(error, 'EINVAL', 'EIO')) throw error;
+    throw new Fault('precondition', `The node's SELinux policy does not know the label ${label}`, {
+      cause: error,
+      hint: 'name a user, role, type and level that it has, or install the policy for containers (container-selinux)',
+    });
+  }
 }
 
 /** Labels one file, not what a link leads to. File systems that keep no labels are passed over, as by the peers. */

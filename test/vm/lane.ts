@@ -9,7 +9,8 @@ import { Steps } from './steps.ts';
 
 /*
  * The lane: `npm run test:vm`. Boots the machine, runs the tests inside that need it, then takes the power away and
- * looks what is left; last, a boot with SELinux in AppArmor's place. Words pick by a part of a file's name, or `power`. The last line is `N passed, N failed`.
+ * looks what is left; last, a boot with SELinux in AppArmor's place. Words pick by a part of a file's name, or `power`.
+ * The last line is `N passed, N failed`.
  */
 
 const REPOSITORY = join(import.meta.dirname, '../..');
