@@ -10,6 +10,7 @@ import { measureConcurrency, AT_ONCE } from './concurrency.ts';
 import { closeEnclosures } from './enclosure.ts';
 import { storeHugeImage, storeLargeImage, storeManyImages, storeSmallImages } from './images.ts';
 import { measureLifecycle } from './lifecycle.ts';
+import { measureLongList } from './long-list.ts';
 import { measureCrowd } from './memory.ts';
 import { measureNetwork } from './network.ts';
 import { missingTools, versionsOf } from './needs.ts';
@@ -77,6 +78,12 @@ async function measure(options: BenchOptions, ground: OwnGround): Promise<Result
       results.crowd[name] = await measureCrowd({ name, node, handler }, options.crowd);
       await node.close();
     }
+  }
+  if (parts.has('lists')) {
+    const node = await fresh('berth-lists', startBerth);
+    await pullImage(node);
+    results.longList = await measureLongList({ name: 'berth crun', node, handler: 'crun' });
+    await node.close();
   }
   if (parts.has('pull')) {
     note('pull: building the large image');

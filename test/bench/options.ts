@@ -2,7 +2,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LARGE, type LargeShape } from './images.ts';
 
-export const PARTS = ['lifecycle', 'concurrency', 'memory', 'pull', 'network', 'streaming', 'start'] as const;
+export const PARTS = [
+  'lifecycle',
+  'concurrency',
+  'memory',
+  'lists',
+  'pull',
+  'network',
+  'streaming',
+  'start',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../../cri/client.ts';
+import type { RequestInput } from '../../cri/rpc.ts';
 import { NamespaceMode } from '../../cri/proto/codec.js';
 import { BUSYBOX_IMAGE } from './images.ts';
 import type { Node, Peer } from './peers/peer.ts';
@@ -32,8 +33,16 @@ export interface RunningPod {
   containerId: string;
 }
 
-/** Starts a pod with one container through the CRI; `time` receives the milliseconds of each call. */
-export async function startPod(peer: Peer, cri: Client, time: Timed = untimed): Promise<RunningPod> {
+type PodSandboxConfig = RequestInput<'RunPodSandbox'>['config'];
+
+/** A sandbox, and the configuration that it was made from. */
+export interface Sandbox {
+  sandboxId: string;
+  sandboxConfig: PodSandboxConfig;
+}
+
+/** Makes a sandbox of its own name and directory; `time` receives the milliseconds of the call. */
+export async function runSandbox(peer: Peer, cri: Client, time: Timed = untimed): Promise<Sandbox> {
   const uid = randomBytes(8).toString('hex');
   const name = `bench-${uid}`;
   const logs = join(peer.node.logs, name);
@@ -48,22 +57,40 @@ export async function startPod(peer: Peer, cri: Client, time: Timed = untimed): 
       securityContext: { namespaceOptions: NAMESPACES },
     },
   };
-  const config = {
-    metadata: { name: 'sleep', attempt: 0 },
-    image: { image: BUSYBOX_IMAGE },
-    command: PAYLOAD,
-    labels: { app: 'bench' },
-    logPath: 'sleep.log',
-    linux: { resources: { cpuShares: 102 }, securityContext: { namespaceOptions: NAMESPACES } },
-  };
   const run = { config: sandboxConfig, runtimeHandler: peer.handler };
   const { podSandboxId: sandboxId } = await time('RunPodSandbox', () =>
     cri.call('RunPodSandbox', run, PATIENCE),
   );
-  const create = { podSandboxId: sandboxId, config, sandboxConfig };
+  return { sandboxId, sandboxConfig };
+}
+
+/** Creates and starts a container in it; `attempt` tells those of one sandbox apart. Resolves with its id. */
+export async function startContainer(
+  cri: Client,
+  { sandboxId: podSandboxId, sandboxConfig }: Sandbox,
+  attempt = 0,
+  command = PAYLOAD,
+  time: Timed = untimed,
+): Promise<string> {
+  const config = {
+    metadata: { name: 'sleep', attempt },
+    image: { image: BUSYBOX_IMAGE },
+    command,
+    labels: { app: 'bench' },
+    logPath: 'sleep.log',
+    linux: { resources: { cpuShares: 102 }, securityContext: { namespaceOptions: NAMESPACES } },
+  };
+  const create = { podSandboxId, config, sandboxConfig };
   const { containerId } = await time('CreateContainer', () => cri.call('CreateContainer', create, PATIENCE));
   await time('StartContainer', () => cri.call('StartContainer', { containerId }, PATIENCE));
-  return { sandboxId, containerId };
+  return containerId;
+}
+
+/** Starts a pod with one container through the CRI; `time` receives the milliseconds of each call. */
+export async function startPod(peer: Peer, cri: Client, time: Timed = untimed): Promise<RunningPod> {
+  const sandbox = await runSandbox(peer, cri, time);
+  const containerId = await startContainer(cri, sandbox, 0, PAYLOAD, time);
+  return { sandboxId: sandbox.sandboxId, containerId };
 }
 
 /** Brings the pods' image to a node that has none. A daemon whose registry is still starting is asked again. */

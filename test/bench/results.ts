@@ -1,5 +1,6 @@
 import type { Concurrency } from './concurrency.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { LongList } from './long-list.ts';
 import type { Crowd } from './memory.ts';
 import type { NetworkFigures } from './network.ts';
 import type { PullBounds } from './pull-bounds.ts';
@@ -17,6 +18,7 @@ export interface Results {
   /** Whole lives at a time, and how many in all; seconds. */
   concurrency?: { lives: number; atOnce: number; seconds: Concurrency };
   crowd?: Record<string, Crowd>;
+  longList?: LongList;
   pulls?: Pulls;
   pullBounds?: PullBounds;
   /** Milliseconds. */

@@ -21,6 +21,7 @@ const CRUN = 'containerd crun';
 export function verdicts({
   lifecycle,
   crowd,
+  longList,
   pulls,
   pullBounds,
   network,
@@ -62,6 +63,7 @@ export function verdicts({
     const { stallMs } = crowd[BERTH]!;
     if (stallMs !== undefined) absolute(`longest stall while ${berth!.pods} pods start`, 'ms', stallMs, 50);
   }
+  if (longList !== undefined) absolute(`list of ${longList.containers} containers`, 'ms', longList.ms.p50, 6);
   for (const [compression, pull] of Object.entries(pulls ?? {})) {
     const bound = compression === 'zstd' ? 0.6 : 0.5;
     ratio(`pull, ${compression}`, 's', pull['berth']!.p50, 'containerd', pull['containerd']!.p50, bound);
