@@ -168,6 +168,11 @@ export interface Snapshotter {
   remove(id: string): void;
   /** Ids of all snapshots that exist on disk: recovery removes those that no record names. */
   list(): string[];
+  /**
+   * Forgets the snapshots whose directories are gone, and tells which. For the time after a reboot, when nobody lives on
+   * one: a power loss takes the newest rows back, so that of a removal the disk may know and the records not.
+   */
+  forgetLost(): string[];
 }
 
 export interface Images {

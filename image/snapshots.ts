@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
@@ -264,6 +264,12 @@ export class OverlaySnapshots implements Snapshotter {
   /** Chain ids that snapshots stand on. */
   layersInUse(): string[] {
     return [...this.#records.values()].flatMap((record) => record.layers);
+  }
+
+  forgetLost(): string[] {
+    const lost = this.list().filter((id) => !existsSync(join(this.#directory, id)));
+    for (const id of lost) this.remove(id);
+    return lost;
   }
 
   #sweep(): void {

@@ -46,8 +46,11 @@ export function recover(
   const halfContainers = loadContainers(parts, rebooted, unfinished, background);
   background.push(...halfContainers.map((record) => () => undoContainer(parts, record)));
   background.push(...halfSandboxes.map((record) => () => undoSandbox(parts, record)));
-  if (rebooted)
+  if (rebooted) {
+    const lost = parts.images.snapshots.forgetLost();
+    if (lost.length > 0) parts.log.info({ snapshots: lost }, 'were removed when the power went');
     background.push(...[...parts.sandboxes.values()].map((sandbox) => () => releaseDead(parts, sandbox)));
+  }
   const known = new Set([...halfSandboxes, ...halfContainers].map(({ id }) => id));
   const orphans = findOrphans(parts, known);
   background.push(...orphans.map((id) => () => sweepOrphan(parts, id)));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -236,14 +237,21 @@ describe('the node reboots', () => {
     for (const name of names) pods.push(await runPod(node, name, ['sleep', '1000']));
     await assert.rejects(runSandbox(node, podConfig(node, 'no-room')), { code: 'RESOURCE_EXHAUSTED' });
     await node.reboot();
+    // As a power loss leaves a container that was removed: the disk has forgotten it, the records have not.
+    const removed = pods[0]!.container;
+    rmSync(join(node.root, 'images/snapshots', removed), { recursive: true });
     await library.serve(node);
     await node.start();
+    const { json } = await node.client.call('Check', {});
+    assert.deepEqual((JSON.parse(json) as { store: { findings: object[] } }).store.findings, []);
+    assert.ok(await node.client.call('ListContainerStats', {}));
     for (const { sandbox, container } of pods) {
       assert.equal((await sandboxStatusOf(node, sandbox)).state, SandboxState.NOTREADY);
       const { state, exitCode, reason, startedAt, finishedAt } = await statusOf(node, container);
       assert.deepEqual([state, exitCode, reason], [ContainerState.EXITED, 255, 'Unknown']);
       assert.ok(finishedAt >= startedAt);
     }
+    await node.client.call('RemoveContainer', { containerId: removed });
     for (const name of names) await runPod(node, name.replace('before', 'after'), ['sleep', '1000']);
     assert.equal(
       (await node.client.call('ListContainers', { filter: { state: { state: ContainerState.RUNNING } } }))

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program, words } from './programs.ts';
 
@@ -113,6 +113,8 @@ const CONTAINER_TYPES = `(type container_t)
 async function labelFiles(root: string): Promise<void> {
   writeFileSync(join(root, 'etc/selinux/config'), 'SELINUX=permissive\nSELINUXTYPE=default\n');
   writeFileSync(join(root, 'tmp/containers.cil'), CONTAINER_TYPES);
+  // It would have the next boot with SELinux label every file again and boot once more.
+  symlinkSync('/dev/null', join(root, 'etc/systemd/system/selinux-autorelabel-mark.service'));
   const contexts = '/etc/selinux/default/contexts/files/file_contexts';
   // setfiles reaches files by what /proc says of its descriptors.
   const script = `mount -t proc proc ${root}/proc
