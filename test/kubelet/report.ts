@@ -8,11 +8,8 @@ import { grows, trendOf } from './trend.ts';
 const LIST_LIMIT_MS = 20;
 /** A machine that wakes a thread so late (p99) has other things to do: times say nothing of the daemon then. */
 const BUSY_MS = 10;
-/**
- * The part of the day until caches are full, code is compiled, and as many time limits of creates (240 s each) run out
- * as begin; it tells nothing of growth.
- */
-const SETTLING_PART = 0.5;
+/** Phases until caches are full and code is compiled; they tell nothing of growth. */
+const SETTLING_PHASES = 3;
 /** With fewer phases than these nothing can be said of growth. */
 const PHASES_TO_JUDGE = 6;
 
@@ -48,7 +45,7 @@ function ofErrors({ complaints }: Book): Verdict {
 
 /** Growth of the daemon over the equal phases after the first ones. */
 export function ofGrowth(weights: Weight[]): Verdict {
-  const settled = weights.slice(Math.floor(weights.length * SETTLING_PART));
+  const settled = weights.slice(SETTLING_PHASES);
   if (settled.length < PHASES_TO_JUDGE)
     return {
       ok: true,
