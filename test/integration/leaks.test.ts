@@ -254,6 +254,21 @@ describe('the leak checker', () => {
     assert.deepEqual(findLeaks(once, twice), ['descriptors: socket']);
   });
 
+  it('takes the namespaces that a daemon makes ahead for no leak, whenever it made them', () => {
+    const set = (count: number): Census => ({
+      ...before,
+      namespaces: [
+        ...before.namespaces,
+        ...Array.from({ length: count }, () =>
+          ['ipc', 'net', 'uts'].map((kind) => `${kind} in a descriptor of the daemon`),
+        ).flat(),
+      ],
+    });
+    assert.deepEqual(findLeaks(set(0), set(1)), []);
+    assert.deepEqual(findLeaks(set(1), set(1)), []);
+    for (const early of [0, 1]) assert.equal(findLeaks(set(early), set(2)).length, 3);
+  });
+
   it('gives a late undo time to settle', async () => {
     const path = join(node.state, 'late');
     writeFileSync(path, '');
