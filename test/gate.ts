@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { missingNeeds } from './needs.ts';
 import type { RunCounts } from './reporter.ts';
+import { SecondTries, type Outcome } from './second-tries.ts';
 import { RULES } from './rules/all.ts';
 import { SourceTree } from './rules/source-tree.ts';
 import { sweepStrays } from './strays.ts';
@@ -12,9 +13,9 @@ import { freeUnmountedTrees } from './unmounted-trees.ts';
 /*
  * The gate. `node test/gate.ts` runs the checks and the unit tests; `--all` the integration tests too; further words
  * pick integration files by a part of their name. `--handler runc` runs them with another default handler; without it
- * the whole run ends with those that are about runtimes once more, with runc, and the VM lane runs beside all of them.
- * Each step prints its name, its outcome and its time; a step that
- * fails prints why, and the next one runs all the same. The last line is `N passed, N failed`.
+ * the whole run ends with those that are about runtimes once more, with runc, and the VM lane runs beside all of them;
+ * of these, what failed is tried a second time, alone (`second-tries.ts`). Each step prints its name, its outcome and
+ * its time; a step that fails prints why, and the next one runs all the same. The last line is `N passed, N failed`.
  */
 
 const ROOT = join(import.meta.dirname, '..');
@@ -31,15 +32,14 @@ const VM_LIMIT_MS = 45 * MINUTE;
 
 const total: RunCounts = { passed: 0, failed: 0 };
 
-interface Outcome {
-  passed: number;
-  failed: number;
-  /** Printed when something failed. */
-  output: string;
-}
+const secondTries = new SecondTries();
 
-/** Runs one step and prints its line. */
-async function step(name: string, work: () => Promise<Outcome> | Outcome): Promise<void> {
+/** Runs one step and prints its line. A failure with a way to try it `again` is not counted before that was tried. */
+async function step(
+  name: string,
+  work: () => Promise<Outcome> | Outcome,
+  again?: (first: Outcome) => Promise<Outcome>,
+): Promise<Outcome> {
   const begun = performance.now();
   let outcome: Outcome;
   try {
@@ -51,14 +51,19 @@ async function step(name: string, work: () => Promise<Outcome> | Outcome): Promi
       output: error instanceof Error ? (error.stack ?? error.message) : String(error),
     };
   }
-  total.passed += outcome.passed;
-  total.failed += outcome.failed;
+  if (outcome.failed > 0 && again !== undefined)
+    secondTries.add(name.replace(/[:,].*$/, ''), outcome, () => again(outcome));
+  else {
+    total.passed += outcome.passed;
+    total.failed += outcome.failed;
+  }
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   const many =
     outcome.passed + outcome.failed === 1 ? '' : ` ${outcome.passed} passed, ${outcome.failed} failed,`;
   console.log(`${outcome.failed === 0 ? 'ok    ' : 'FAILED'} ${name}${many} ${seconds} s`);
   if (outcome.failed > 0 && outcome.output !== '')
     console.log(outcome.output.trimEnd().replace(/^/gm, '    '));
+  return outcome;
 }
 
 interface ToolOptions {
@@ -213,9 +218,11 @@ interface Lane {
   /** The default handler of the nodes; the daemon's own choice when absent. */
   handler?: string;
   only?: (file: string) => boolean;
+  /** What fails is run once more at the end. */
+  twice?: boolean;
 }
 
-async function integration({ words, handler, only = () => true }: Lane): Promise<void> {
+async function integration({ words, handler, only = () => true, twice = false }: Lane): Promise<void> {
   const files = globSync('test/integration/**/*.test.ts', { cwd: ROOT }).sort();
   const picked = files
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
@@ -223,7 +230,7 @@ async function integration({ words, handler, only = () => true }: Lane): Promise
   const lane = handler === undefined ? '' : ` with ${handler}`;
   if (picked.length === 0) {
     const output = `There are: ${files.join(', ')}`;
-    return step(`an integration test is called like ${words.join(' or ')}`, () => ({
+    await step(`an integration test is called like ${words.join(' or ')}`, () => ({
       passed: 0,
       failed: 1,
       output,
@@ -232,19 +239,41 @@ async function integration({ words, handler, only = () => true }: Lane): Promise
   for (const [index, file] of picked.entries()) {
     if (stopping) return;
     console.log(`       ${file} (${index + 1} of ${picked.length})`);
-    await step(`${file}${lane}:`, () => mocha([file], 15 * MINUTE, ['--timeout', '120000'], handler));
+    const run = (): Promise<Outcome> => mocha([file], 15 * MINUTE, ['--timeout', '120000'], handler);
+    await step(`${file}${lane}:`, run, twice ? run : undefined);
     freeUnmountedTrees();
   }
 }
 
 /** The VM lane, beside the integration tests: its emulated machine takes what they leave of the processors. */
-async function vmLane(): Promise<Outcome> {
-  const argv = ['-n', '5', process.execPath, 'test/vm/lane.ts'];
+async function vmLane(words: string[] = []): Promise<Outcome> {
+  const argv = ['-n', '5', process.execPath, 'test/vm/lane.ts', ...words];
   const { failed, output } = await tool('nice', argv, { limitMs: VM_LIMIT_MS, keepOutput: true });
   const counts = /^(\d+) passed, (\d+) failed\s*$/.exec(output.trimEnd().split('\n').at(-1)!);
   if (counts === null) return { passed: 0, failed: 1, output: `${output}\nthe lane gave no counts` };
   const [, passedInside, failedInside] = counts.map(Number);
   return { passed: passedInside!, failed: Math.max(failedInside!, failed), output };
+}
+
+/** The parts of the VM lane that failed, once more. When the lane itself failed there is nothing to try. */
+async function vmLaneAgain(first: Outcome): Promise<Outcome> {
+  const failed = [...first.output.matchAll(/^\[ *[\d.]+ s\] FAILED (.*)$/gm)].map(([, name]) =>
+    wordOf(name!),
+  );
+  if (failed.length === 0 || failed.includes(undefined)) return { ...first, output: '' };
+  return await vmLane([...new Set(failed as string[])]);
+}
+
+/** The lane's own word for a step of it. */
+function wordOf(step: string): string | undefined {
+  if (step.startsWith('boots with SELinux')) return 'selinux';
+  return /^power\b|^\S+\.test\.ts/.exec(step)?.[0];
+}
+
+/** What failed beside other work, alone. */
+async function tryAgain(): Promise<void> {
+  const unstable = await secondTries.settle((name, work) => step(`${name}:`, work));
+  for (const name of unstable) console.log(`UNSTABLE ${name}: failed beside other work, passed alone`);
 }
 
 async function main(): Promise<void> {
@@ -282,9 +311,10 @@ async function run(words: string[], { all, handler }: { all: boolean; handler?: 
     if (strays.length > 0) console.log(`       swept what a killed run had left: ${strays.join(', ')}`);
     const whole = words.length === 0 && handler === undefined;
     const machine = whole ? vmLane() : undefined;
-    await integration({ words, ...(handler === undefined ? {} : { handler }) });
-    if (whole) await integration({ words, handler: 'runc', only: isAboutRuntimes });
-    if (machine !== undefined) await step('the VM lane, which ran beside these:', () => machine);
+    await integration({ words, twice: whole, ...(handler === undefined ? {} : { handler }) });
+    if (whole) await integration({ words, twice: true, handler: 'runc', only: isAboutRuntimes });
+    if (machine !== undefined) await step('the VM lane, which ran beside these:', () => machine, vmLaneAgain);
+    if (!stopping) await tryAgain();
   }
 }
 
