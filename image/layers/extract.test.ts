@@ -92,6 +92,23 @@ describe('LayerExtractor', () => {
     assert.deepEqual([result.implicit, result.droppedXattrs], [[], 0]);
   });
 
+  it('keeps the group of root in a directory that hands on its own', () => {
+    extract([
+      { path: 'd/', type: 'directory', mode: 0o2775, gid: 50 },
+      { path: 'd/file', content: 'x' },
+      { path: 'd/fifo', type: 'fifo' },
+      { path: 'd/e/', type: 'directory', mode: 0o755 },
+    ]);
+    for (const path of ['d/file', 'd/fifo', 'd/e']) assert.equal(stat(path).gid, 0n, path);
+    assert.equal(stat('d/e').mode & 0o7777n, 0o755n);
+    const into = join(root, 'staff');
+    fs.mkdirSync(into);
+    fs.chownSync(into, 0, 50);
+    fs.chmodSync(into, 0o2775);
+    extract([{ path: 'file', content: 'x' }], ROOMY, into);
+    assert.equal(stat('staff/file').gid, 0n);
+  });
+
   it('turns whiteouts into what overlayfs knows', () => {
     extract([
       { path: 'gone/', type: 'directory' },

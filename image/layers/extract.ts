@@ -52,6 +52,7 @@ const DISK_BLOCK = 4096;
 /** AUFS's own records, one of which means "opaque" (OCI image specification, layer.md, "Opaque Whiteout"). */
 const WHITEOUT_META = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
+const S_ISGID = 0o2000;
 const NODE_TYPE = { char: 0o020000, block: 0o060000, fifo: 0o010000 };
 const CREATE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
 const SECOND = 1_000_000_000n;
@@ -67,6 +68,8 @@ export class LayerExtractor implements TarSink {
   readonly #tree: LayerTree;
   readonly #limits: ExtractLimits;
   readonly #umask = process.umask();
+  /** A directory hands its group to what is made inside: new files may have another one than this process'. */
+  #setgid: boolean;
   /** Times of directories are set last: what is made inside changes them. */
   readonly #directoryTimes = new Map<string, bigint>();
   #open: OpenFile | undefined;
@@ -83,6 +86,7 @@ export class LayerExtractor implements TarSink {
     this.#tree = new LayerTree(root);
     this.#limits = limits;
     this.#recipe = recipe;
+    this.#setgid = (fs.statSync(root).mode & S_ISGID) !== 0;
   }
 
   structure(bytes: Buffer): void {
@@ -245,7 +249,7 @@ export class LayerExtractor implements TarSink {
 
   /** Owner before mode (chown clears setuid) and before attributes (it clears capabilities); times last. */
   #finishFile(fd: number, path: string, entry: TarEntry): void {
-    if (entry.uid !== 0 || entry.gid !== 0) fs.fchownSync(fd, entry.uid, entry.gid);
+    if (entry.uid !== 0 || entry.gid !== 0 || this.#setgid) fs.fchownSync(fd, entry.uid, entry.gid);
     if ((entry.mode & (0o7000 | this.#umask)) !== 0) fs.fchmodSync(fd, entry.mode);
     if (entry.xattrs.size > 0) this.#setXattrs(entry, (name, value) => fsetxattr(fd, name, value));
     const { mtimeNs } = entry;
@@ -263,8 +267,10 @@ export class LayerExtractor implements TarSink {
     fs.lchownSync(place, entry.uid, entry.gid);
     if (entry.type !== 'symlink') fs.chmodSync(place, entry.mode);
     if (entry.xattrs.size > 0) this.#setXattrs(entry, (name, value) => lsetxattr(place, name, value));
-    if (entry.type === 'directory') this.#directoryTimes.set(path, entry.mtimeNs);
-    else lutimesNs(place, entry.mtimeNs, entry.mtimeNs);
+    if (entry.type === 'directory') {
+      this.#directoryTimes.set(path, entry.mtimeNs);
+      this.#setgid ||= (entry.mode & S_ISGID) !== 0;
+    } else lutimesNs(place, entry.mtimeNs, entry.mtimeNs);
   }
 
   #setXattrs(entry: TarEntry, set: (name: string, value: Buffer) => void): void {
