@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ListItems } from './list-items.ts';
+import { FreshItems, ListItems } from './list-items.ts';
 import { ListPodSandboxResponse, PodSandbox } from './proto/codec.js';
 
 interface Item {
@@ -67,5 +67,31 @@ describe('items of a list', () => {
     );
     assert.ok(parts.length < 10);
     assert.deepEqual([...make().parts([])], []);
+  });
+});
+
+describe('items that are made for one answer', () => {
+  const list = new FreshItems<string, PodSandbox>(PodSandbox, (id) => {
+    for (const begun = performance.now(); performance.now() - begun < 1.5;); // a large one
+    return { id };
+  });
+  const names = ['a', 'b'.repeat(200), 'c'.repeat(1_500_000), 'd'];
+
+  it('are what the codec writes, and let others have their turn in between', async () => {
+    let others = 0;
+    const other = setInterval(() => others++, 0);
+    const encoded = await list.all(names);
+    clearInterval(other);
+    assert.ok(others > 0);
+    const expected = ListPodSandboxResponse.encode({ items: names.map((id) => ({ id })) });
+    assert.ok(encoded.bytes().equals(expected));
+    assert.equal((await list.all([])).length, 0);
+  });
+
+  it('come in parts, each with one item at least', async () => {
+    const ids: string[][] = [];
+    for await (const part of list.parts(names))
+      ids.push(ListPodSandboxResponse.decode(part.bytes()).items.map(({ id }) => id));
+    assert.deepEqual(ids, [names.slice(0, 2), names.slice(2, 3), names.slice(3)]);
   });
 });

@@ -1,3 +1,4 @@
+import { Turn } from '../ground/turn.ts';
 import { Encoded } from './encoded.ts';
 import type { Codec, Input } from './proto/codec.js';
 
@@ -45,19 +46,8 @@ export class ListItems<V, W extends object> {
   }
 
   /** The same list in parts of at most a mebibyte. An empty list has no parts (CRI: a part carries at least one item). */
-  *parts(items: readonly V[]): Generator<Encoded> {
-    let part: Buffer[] = [];
-    let size = 0;
-    for (const item of items) {
-      const bytes = this.#bytesOf(item);
-      if (size + bytes.length > PART_BYTES && part.length > 0) {
-        yield new Encoded(part);
-        [part, size] = [[], 0];
-      }
-      part.push(bytes);
-      size += bytes.length;
-    }
-    if (part.length > 0) yield new Encoded(part);
+  parts(items: readonly V[]): Generator<Encoded> {
+    return inParts(items.map((item) => this.#bytesOf(item)));
   }
 
   #bytesOf(item: V): Buffer {
@@ -70,6 +60,54 @@ export class ListItems<V, W extends object> {
     this.#cache.set(identity, { bytes, facts });
     return bytes;
   }
+}
+
+/**
+ * The items of a list that are made for one answer, as statistics are. Thousands of values are encoded for a crowded
+ * node: other calls get their turn in between.
+ */
+export class FreshItems<V, W extends object> {
+  readonly #codec: Codec<W>;
+  readonly #convert: (item: V) => Input<W>;
+
+  constructor(codec: Codec<W>, convert: (item: V) => Input<W>) {
+    this.#codec = codec;
+    this.#convert = convert;
+  }
+
+  /** A whole list as one answer. */
+  async all(items: Iterable<V> | AsyncIterable<V>): Promise<Encoded> {
+    return new Encoded(await this.#encode(items));
+  }
+
+  /** The same list in parts, as `ListItems.parts` makes them. */
+  async *parts(items: Iterable<V> | AsyncIterable<V>): AsyncGenerator<Encoded> {
+    yield* inParts(await this.#encode(items));
+  }
+
+  async #encode(items: Iterable<V> | AsyncIterable<V>): Promise<Buffer[]> {
+    const turn = new Turn();
+    const encoded: Buffer[] = [];
+    for await (const item of items) {
+      await turn.rest();
+      encoded.push(framed(this.#codec.encode(this.#convert(item))));
+    }
+    return encoded;
+  }
+}
+
+function* inParts(items: readonly Buffer[]): Generator<Encoded> {
+  let part: Buffer[] = [];
+  let size = 0;
+  for (const bytes of items) {
+    if (size + bytes.length > PART_BYTES && part.length > 0) {
+      yield new Encoded(part);
+      [part, size] = [[], 0];
+    }
+    part.push(bytes);
+    size += bytes.length;
+  }
+  if (part.length > 0) yield new Encoded(part);
 }
 
 /** The item as a field of the list: tag, length as a varint, bytes (protobuf encoding). */

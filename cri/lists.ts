@@ -3,8 +3,17 @@ import type { ContainerView, SandboxView } from '../pod/pods.ts';
 import { containerToWire } from './convert/container.ts';
 import { imageToWire } from './convert/image.ts';
 import { sandboxToWire } from './convert/sandbox.ts';
-import { ListItems } from './list-items.ts';
-import { Container, Image, PodSandbox } from './proto/codec.js';
+import { containerStatsToWire, podStatsToWire } from './convert/stats.ts';
+import { podMetricsToWire } from './convert/metrics.ts';
+import { FreshItems, ListItems } from './list-items.ts';
+import {
+  Container,
+  ContainerStats,
+  Image,
+  PodSandbox,
+  PodSandboxMetrics,
+  PodSandboxStats,
+} from './proto/codec.js';
 
 /** Containers as lists carry them: of what they show, only the state changes once they are made. */
 export const containerItems = new ListItems<ContainerView, Container>(
@@ -29,3 +38,12 @@ export const imageItems = new ListItems<ImageRecord, Image>(
   (image) => image,
   ({ pinned, repoTags, repoDigests, size }) => [pinned, repoTags, repoDigests, size],
 );
+
+/** Statistics of containers. */
+export const containerStatsItems = new FreshItems(ContainerStats, containerStatsToWire);
+
+/** Statistics of pods with their containers. */
+export const podStatsItems = new FreshItems(PodSandboxStats, podStatsToWire);
+
+/** Metrics of pods with their containers: some hundred values each. */
+export const podMetricsItems = new FreshItems(PodSandboxMetrics, podMetricsToWire);

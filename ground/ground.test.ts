@@ -6,8 +6,9 @@ import { Limit } from './limit.ts';
 import { Notices } from './notices.ts';
 import { inStages } from './progress.ts';
 import type { StageSink } from './stages.ts';
+import { Turn } from './turn.ts';
 import { UndoStack } from './undo.ts';
-import { sleep, waitOrAbort } from './wait.ts';
+import { inTime, sleep, waitOrAbort } from './wait.ts';
 
 describe('Fault', () => {
   it('names subject, stage, sentence, cause and hint in this order', () => {
@@ -131,6 +132,31 @@ describe('waitOrAbort', () => {
     work.resolve('gift');
     await sleep(1);
     assert.deepEqual(late, ['gift']);
+  });
+});
+
+describe('inTime', () => {
+  it('aborts what takes too long, and nothing that has ended', async () => {
+    const slow = inTime(1, (signal) => sleep(10_000, signal));
+    await assert.rejects(slow, { name: 'TimeoutError' });
+    let kept: AbortSignal | undefined;
+    const quick = await inTime(1, async (signal) => {
+      kept = signal;
+      return 'done';
+    });
+    await sleep(10);
+    assert.deepEqual([quick, kept?.aborted], ['done', false]);
+  });
+});
+
+describe('Turn', () => {
+  it('lets others have theirs when a millisecond has passed', async () => {
+    const turn = new Turn();
+    let others = 0;
+    setImmediate(() => others++);
+    for (const begun = performance.now(); performance.now() - begun < 2;);
+    await turn.rest();
+    assert.equal(others, 1);
   });
 });
 

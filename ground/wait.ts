@@ -15,6 +15,22 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
+ * Does `work` with a signal that aborts with a TimeoutError after `ms` milliseconds. Its timer ends with the work;
+ * that of `AbortSignal.timeout` would keep all that listens to it for the whole time.
+ */
+export async function inTime<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const late = (): void =>
+    abort.abort(new DOMException(`It took longer than ${ms / 1000} s`, 'TimeoutError'));
+  const timer = setTimeout(late, ms).unref();
+  try {
+    return await work(abort.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
  * The promise's result, or the signal's reason, whichever comes first. The work behind the promise goes on:
  * `late` receives what arrives after the abort, so that it is given back and not lost.
  */

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
+import { inTime } from '../ground/wait.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { beginMonitor, makeMonitorDirectories } from './begin-monitor.ts';
 import { warmCgroupLock } from './cgroup/lock-warmth.ts';
@@ -69,7 +70,10 @@ export async function createContainer(
       holder.adoptable = false;
       return { id: holder.id, adoptable };
     },
-    () => makeContainer(parts, sandbox, handler, config, AbortSignal.timeout(parts.settings.createTimeoutMs)),
+    () =>
+      inTime(parts.settings.createTimeoutMs, (limit) =>
+        makeContainer(parts, sandbox, handler, config, limit),
+      ),
     (id) => keepForAdoption(parts, id),
     signal,
   );

@@ -197,7 +197,7 @@ export interface Pods extends Streams {
   sandboxStats(id: string): Promise<SandboxStats>;
   listSandboxStats(filter?: SandboxFilter): Promise<SandboxStats[]>;
   metricDescriptors(): MetricDescriptor[];
-  podMetrics(): Promise<PodMetrics[]>;
+  podMetrics(): AsyncIterable<PodMetrics>;
 
   /** Every change from the call on, until the signal aborts. A reader that is too slow loses the oldest. */
   events(signal: AbortSignal): AsyncIterable<PodEvent>;

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { hostname as nodeHostname } from 'node:os';
 import { Fault, faultAt, messageOf } from '../ground/fault.ts';
 import { inStages, type Progress } from '../ground/progress.ts';
+import { inTime } from '../ground/wait.ts';
 import { isErrno } from '../native/errno.ts';
 import { mountTmpfs } from '../native/mount.ts';
 import { joinPodCgroup, planPodCgroup } from './cgroup/pod-cgroup.ts';
@@ -60,7 +61,7 @@ export async function runSandbox(
       holder.adoptable = false;
       return { id: holder.id, adoptable };
     },
-    () => makeSandbox(parts, config, handler, AbortSignal.timeout(parts.settings.createTimeoutMs)),
+    () => inTime(parts.settings.createTimeoutMs, (limit) => makeSandbox(parts, config, handler, limit)),
     (id) => keepForAdoption(parts, id),
     signal,
   );

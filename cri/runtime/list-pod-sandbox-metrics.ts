@@ -1,7 +1,6 @@
 import type { UnaryHandler } from '../handler.ts';
-import { podMetricsToWire } from '../convert/metrics.ts';
+import { podMetricsItems } from '../lists.ts';
 
 /** The metrics of all ready pods and their running containers. */
-export const listPodSandboxMetrics: UnaryHandler<'ListPodSandboxMetrics'> = async ({ pods }) => ({
-  podMetrics: (await pods.podMetrics()).map(podMetricsToWire),
-});
+export const listPodSandboxMetrics: UnaryHandler<'ListPodSandboxMetrics'> = ({ pods }) =>
+  podMetricsItems.all(pods.podMetrics());

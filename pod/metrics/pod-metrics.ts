@@ -1,8 +1,8 @@
+import { Turn } from '../../ground/turn.ts';
 import { cgroupDetails } from '../cgroup/details.ts';
 import { processesBelow } from '../cgroup/processes.ts';
 import type { Parts } from '../parts.ts';
 import type { ContainerStats, PodMetrics, SandboxStats } from '../pods.ts';
-import { otherWork } from '../stats/container-stats.ts';
 import { listSandboxStats } from '../stats/sandbox-stats.ts';
 import { CGROUP_ROWS, type CgroupFacts } from './cgroup-rows.ts';
 import { CONTAINER_ROWS } from './container-rows.ts';
@@ -17,30 +17,29 @@ export function metricDescriptors(): MetricDescriptor[] {
 }
 
 /**
- * ListPodSandboxMetrics: metrics of all ready pods and their running containers. A container whose metrics cannot be
+ * ListPodSandboxMetrics: metrics of all ready pods and their running containers, pod by pod. A container whose metrics cannot be
  * read is left out; its pod and its neighbours are not (containerd#13896).
  */
-export async function podMetrics(parts: Parts): Promise<PodMetrics[]> {
+export async function* podMetrics(parts: Parts): AsyncGenerator<PodMetrics> {
   const stats = await listSandboxStats(parts, { labels: {} });
   const layer = stats.flatMap(({ containers }) => containers).find((one) => one.writableLayer !== undefined);
   const filesystem = layer === undefined ? undefined : await filesystemFacts(layer.writableLayer!.mountpoint);
-  const all: PodMetrics[] = [];
+  const turn = new Turn();
   for (const pod of stats) {
     const containers: PodMetrics['containers'] = [];
     for (const container of pod.containers) {
-      await otherWork();
+      await turn.rest();
       const samples = kept(parts, container.container.id, () =>
         containerSamples(parts, pod, container, filesystem),
       );
       if (samples.length > 0) containers.push({ id: container.container.id, samples });
     }
-    all.push({
+    yield {
       sandboxId: pod.sandbox.id,
       samples: kept(parts, pod.sandbox.id, () => podSamples(pod)),
       containers,
-    });
+    };
   }
-  return all;
 }
 
 function kept(parts: Parts, id: string, read: () => Sample[]): Sample[] {

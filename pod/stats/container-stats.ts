@@ -1,3 +1,4 @@
+import { Turn } from '../../ground/turn.ts';
 import { cgroupStats } from '../cgroup/stats.ts';
 import type { Container } from '../container.ts';
 import { containerView, listContainers } from '../container-view.ts';
@@ -5,9 +6,6 @@ import type { Parts } from '../parts.ts';
 import type { ContainerFilter, ContainerStats, ResourceUsage } from '../pods.ts';
 import { CpuRate } from './cpu-rate.ts';
 import { LayerWatch, type LayerUsage } from './layer-usage.ts';
-
-/** So many cgroups are read before other work gets a turn: some two milliseconds. */
-const AT_ONCE = 16;
 
 /** ContainerStats: what a container uses just now. One that does not run uses nothing but its writable layer. */
 export async function containerStats(parts: Parts, container: Container): Promise<ContainerStats> {
@@ -30,8 +28,9 @@ export async function listContainerStats(parts: Parts, filter: ContainerFilter):
 export async function statsOfAll(parts: Parts, containers: Container[]): Promise<ContainerStats[]> {
   const layers = await Promise.all(containers.map((container) => layerUsage(parts, container)));
   const all: ContainerStats[] = [];
+  const turn = new Turn();
   for (const [index, container] of containers.entries()) {
-    if (index % AT_ONCE === AT_ONCE - 1) await otherWork();
+    await turn.rest();
     try {
       const stats = statsWith(parts, container, layers[index]);
       if (stats.usage !== undefined) all.push(stats);
@@ -40,11 +39,6 @@ export async function statsOfAll(parts: Parts, containers: Container[]): Promise
     }
   }
   return all;
-}
-
-/** Lets the event loop see to what has arrived meanwhile. */
-export function otherWork(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The writable layer's size as last seen. */

@@ -1,4 +1,5 @@
 import { Fault } from '../../ground/fault.ts';
+import { Turn } from '../../ground/turn.ts';
 import { processAlive } from '../../native/pidfd.ts';
 import { processesBelow } from '../cgroup/processes.ts';
 import { cgroupStats, type CgroupStats } from '../cgroup/stats.ts';
@@ -6,7 +7,7 @@ import type { Parts } from '../parts.ts';
 import type { ResourceUsage, SandboxFilter, SandboxStats } from '../pods.ts';
 import { ownNamespaces, type Sandbox } from '../sandbox.ts';
 import { listSandboxes, sandboxView } from '../sandbox-view.ts';
-import { otherWork, statsOfAll } from './container-stats.ts';
+import { statsOfAll } from './container-stats.ts';
 import { CpuRate } from './cpu-rate.ts';
 import { interfacesOf, type InterfaceCounters } from './interfaces.ts';
 
@@ -41,8 +42,9 @@ async function statsOf(parts: Parts, sandboxes: Sandbox[]): Promise<SandboxStats
   const byPod = Map.groupBy(containers, ({ container }) => container.sandboxId);
   const parents = podsByParent(parts);
   const all: SandboxStats[] = [];
-  for (const [index, sandbox] of sandboxes.entries()) {
-    if (index % 16 === 15) await otherWork();
+  const turn = new Turn();
+  for (const sandbox of sandboxes) {
+    await turn.rest();
     try {
       const stats = podStats(parts, sandbox, byPod.get(sandbox.id) ?? [], parents);
       if (stats !== undefined) all.push(stats);

@@ -206,14 +206,22 @@ export class FakePods implements Pods {
     { name: 'container_last_seen', help: 'When.', labels: ['pod'] },
   ];
 
-  podMetrics: Pods['podMetrics'] = async () =>
-    [...this.sandboxes.keys()].map((sandboxId) => ({
-      sandboxId,
-      samples: [
-        { name: 'container_last_seen', kind: 'gauge', timestampNs: CREATED_AT_NS, labels: ['p'], value: 7n },
-      ],
-      containers: [],
-    }));
+  podMetrics: Pods['podMetrics'] = async function* (this: FakePods) {
+    for (const sandboxId of this.sandboxes.keys())
+      yield {
+        sandboxId,
+        samples: [
+          {
+            name: 'container_last_seen',
+            kind: 'gauge',
+            timestampNs: CREATED_AT_NS,
+            labels: ['p'],
+            value: 7n,
+          },
+        ],
+        containers: [],
+      };
+  };
 
   listSandboxStats: Pods['listSandboxStats'] = (filter) =>
     Promise.all(this.listSandboxes(filter).map(({ id }) => this.sandboxStats(id)));

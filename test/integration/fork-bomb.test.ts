@@ -69,7 +69,9 @@ describe('a pod that may have few processes', () => {
       ),
     );
     const { stats } = await node.client.call('PodSandboxStats', { podSandboxId: sandbox });
-    assert.ok(stats!.linux!.process!.processCount!.value <= 20n);
+    // The limit is one of forks: each command may come in beyond it, since the kernel lets who is moved into a cgroup in.
+    const { value: processes } = stats!.linux!.process!.processCount!;
+    assert.ok(processes <= 20n + 10n, `${processes} processes`);
     await node.client.call('StopContainer', { containerId: id, timeout: 0 });
     assert.equal((await statusOf(node, id)).state, ContainerState.EXITED);
   });
