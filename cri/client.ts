@@ -35,6 +35,12 @@ export class RpcError extends Error {
 }
 
 /**
+ * What the runtime may send before it hears of us. A list of a crowded node is larger than HTTP/2's 64 KiB, and would
+ * wait for a word of ours in its middle; a kubelet's grpc-go lets its window grow by itself.
+ */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/**
  * A caller of a CRI runtime on a unix socket: Berth, or any other one. Requests may leave out any field; responses
  * have them all. Close it when done: an open connection keeps the process alive.
  */
@@ -49,6 +55,7 @@ export class Client implements Disposable {
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       // Each client has its own connection, so that closing one ends what it holds.
       'grpc.use_local_subchannel_pool': 1,
+      'grpc-node.flow_control_window': WINDOW_BYTES,
     });
   }
 

@@ -11,6 +11,7 @@ import { DEFAULT_PATH, devNullFd, spawn } from '../native/spawn.ts';
 import { connectPackets } from '../native/unix-socket.ts';
 import { tellConmon } from './conmon-control.ts';
 import { reopenConmonLog } from './conmon-log.ts';
+import { withoutCrashDump } from './crash-dump.ts';
 import type { ExitRecord, Monitor, MonitorRequest, MonitorStart, ProcessMark } from './monitor.ts';
 import { descendants } from '../native/process-tree.ts';
 
@@ -230,7 +231,10 @@ function createdInit(line: string, command: string): ProcessMark {
   const fields = report as { pid?: number; data?: number; message?: string };
   const pid = fields.pid ?? fields.data ?? -1;
   if (pid <= 0) {
-    throw new Fault('internal', `${command} failed: ${fields.message?.trim() || 'it gave no reason'}`);
+    throw new Fault(
+      'internal',
+      `${command} failed: ${withoutCrashDump(fields.message ?? '').trim() || 'it gave no reason'}`,
+    );
   }
   const startTime = processStartTime(pid);
   if (startTime === undefined) throw new Fault('internal', `Process ${pid} was gone before it was started`);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { HandedControllers } from './handed-controllers.ts';
 import { missingNeeds } from './needs.ts';
 import type { RunCounts } from './reporter.ts';
 import { SecondTries, type Outcome } from './second-tries.ts';
@@ -179,6 +180,7 @@ async function check(): Promise<void> {
     tool(node, ['cri/documents/generate.ts', '--check'], { limitMs: 5 * MINUTE }),
   );
   const units = globSync(UNIT, { cwd: ROOT }).sort();
+  using _ = new HandedControllers();
   await step('unit tests:', () => mocha(units, 6 * MINUTE, ['--parallel', '--jobs', '2']));
 }
 

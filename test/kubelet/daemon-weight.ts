@@ -9,7 +9,10 @@ import { quantile } from './book.ts';
 export interface Weight {
   pss: number;
   rss: number;
+  /** What the program holds: heap and buffers. */
   heap: number;
+  /** What V8 has made of the program: bytecode and machine code. It grows as rare ways become warm, and has an end. */
+  code: number;
   fds: number;
   threads: number;
 }
@@ -54,18 +57,19 @@ export class DaemonScales {
    */
   async weigh(): Promise<Weight> {
     this.#sample();
-    const looks: Pick<Weight, 'heap' | 'pss' | 'rss'>[] = [];
+    const looks: Pick<Weight, 'heap' | 'code' | 'pss' | 'rss'>[] = [];
     for (let look = 0; look < LOOKS; look++) {
       if (look > 0) await sleep(BETWEEN_LOOKS_MS);
-      const heap = await heapOf(this.#node, this.#heapFile);
+      const { heap, code } = await heapAndCodeOf(this.#node, this.#heapFile);
       const pid = this.#node.pid;
-      looks.push({ heap, pss: kibOf(pid, 'Pss') / 1024, rss: kibOf(pid, 'Rss') / 1024 });
+      looks.push({ heap, code, pss: kibOf(pid, 'Pss') / 1024, rss: kibOf(pid, 'Rss') / 1024 });
     }
-    const least = (key: 'heap' | 'pss' | 'rss'): number => Math.min(...looks.map((look) => look[key]));
+    const least = (key: 'heap' | 'code' | 'pss' | 'rss'): number =>
+      Math.min(...looks.map((look) => look[key]));
     const [fds, threads] = [quantile(this.#fds, 0.5), quantile(this.#threads, 0.5)];
     this.#fds = [];
     this.#threads = [];
-    return { heap: least('heap'), pss: least('pss'), rss: least('rss'), fds, threads };
+    return { heap: least('heap'), code: least('code'), pss: least('pss'), rss: least('rss'), fds, threads };
   }
 
   #sample(): void {
@@ -77,17 +81,22 @@ export class DaemonScales {
 }
 
 /**
- * Heap and buffers of a node's daemon in MiB, after a garbage collection. It has to have been started with
- * `probeEnvironment`, which names the file.
+ * Heap and buffers of a node's daemon in MiB, after a garbage collection, with the code. It has to have been started
+ * with `probeEnvironment`, which names the file.
  */
 export async function heapOf(node: TestNode, heapFile: string): Promise<number> {
+  const { heap, code } = await heapAndCodeOf(node, heapFile);
+  return heap + code;
+}
+
+async function heapAndCodeOf(node: TestNode, heapFile: string): Promise<Pick<Weight, 'heap' | 'code'>> {
   rmSync(heapFile, { force: true });
   process.kill(node.pid, 'SIGUSR2');
   await eventually('the daemon has collected its garbage', 20_000, () =>
     existsSync(heapFile) ? true : undefined,
   );
-  const { heapUsed, external } = JSON.parse(readFileSync(heapFile, 'utf8')) as Record<string, number>;
-  return (heapUsed! + external!) / MIB;
+  const { heapUsed, external, code } = JSON.parse(readFileSync(heapFile, 'utf8')) as Record<string, number>;
+  return { heap: (heapUsed! + external! - code!) / MIB, code: code! / MIB };
 }
 
 function kibOf(pid: number, key: string): number {

@@ -134,10 +134,10 @@ class Day implements Scene {
       const weight = await this.#scales.weigh();
       clock.resume();
       weights.push(weight);
-      const { heap, pss, fds, threads } = weight;
+      const { heap, code, pss, fds, threads } = weight;
       const { sandboxes, containers } = this.ledger;
       say(
-        `phase ${phase + 1} of ${phases}: heap ${heap.toFixed(1)} MiB, PSS ${pss.toFixed(1)} MiB, ${fds} descriptors, ${threads} threads, ${sandboxes.size} sandboxes, ${containers.size} containers`,
+        `phase ${phase + 1} of ${phases}: heap ${heap.toFixed(1)} MiB, code ${code.toFixed(1)} MiB, PSS ${pss.toFixed(1)} MiB, ${fds} descriptors, ${threads} threads, ${sandboxes.size} sandboxes, ${containers.size} containers`,
       );
     }
     this.#scales.stop();

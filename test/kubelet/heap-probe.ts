@@ -1,9 +1,10 @@
 import { renameSync, writeFileSync } from 'node:fs';
+import { getHeapSpaceStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 
 /*
  * Loaded into the daemon by NODE_OPTIONS: at SIGUSR2 it collects all garbage and writes what is left to the file that
- * BERTH_HEAP_FILE names. bin/berth starts Node with --expose-gc.
+ * BERTH_HEAP_FILE names; `code` is the part that V8 made of the program: bytecode and machine code. bin/berth starts Node with --expose-gc.
  */
 
 const file = process.env['BERTH_HEAP_FILE'];
@@ -11,6 +12,9 @@ if (isMainThread && file !== undefined && process.argv.includes('serve'))
   process.on('SIGUSR2', () => {
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
-    writeFileSync(`${file}.part`, JSON.stringify({ heapUsed, external }));
+    const code = getHeapSpaceStatistics()
+      .filter(({ space_name: space }) => /^(code|trusted)_/.test(space))
+      .reduce((sum, { space_used_size: size }) => sum + size, 0);
+    writeFileSync(`${file}.part`, JSON.stringify({ heapUsed, external, code }));
     renameSync(`${file}.part`, file);
   });

@@ -14,7 +14,7 @@ const SETTLING_PHASES = 3;
 const PHASES_TO_JUDGE = 6;
 
 /** What may come between the first and the last phase without being growth: MiB, descriptors, threads. */
-const TOLERANCES: Record<keyof Weight, number> = { heap: 1, pss: 4, rss: 6, fds: 2, threads: 1 };
+const TOLERANCES: Record<keyof Weight, number> = { heap: 1, code: 2, pss: 4, rss: 6, fds: 2, threads: 1 };
 
 export interface Verdict {
   ok: boolean;
