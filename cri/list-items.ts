@@ -47,7 +47,7 @@ export class ListItems<V, W extends object> {
 
   /** The same list in parts of at most a mebibyte. An empty list has no parts (CRI: a part carries at least one item). */
   parts(items: readonly V[]): Generator<Encoded> {
-    return inParts(items.map((item) => this.#bytesOf(item)));
+    return inParts(items.values().map((item) => this.#bytesOf(item)));
   }
 
   #bytesOf(item: V): Buffer {
@@ -96,7 +96,8 @@ export class FreshItems<V, W extends object> {
   }
 }
 
-function* inParts(items: readonly Buffer[]): Generator<Encoded> {
+/** Puts encoded items together, each taken only when its part is asked for. */
+function* inParts(items: Iterable<Buffer>): Generator<Encoded> {
   let part: Buffer[] = [];
   let size = 0;
   for (const bytes of items) {

@@ -39,7 +39,7 @@ const secondTries = new SecondTries();
 async function step(
   name: string,
   work: () => Promise<Outcome> | Outcome,
-  again?: (first: Outcome) => Promise<Outcome>,
+  again?: (first: Outcome) => (() => Promise<Outcome>) | undefined,
 ): Promise<Outcome> {
   const begun = performance.now();
   let outcome: Outcome;
@@ -52,8 +52,8 @@ async function step(
       output: error instanceof Error ? (error.stack ?? error.message) : String(error),
     };
   }
-  if (outcome.failed > 0 && again !== undefined)
-    secondTries.add(name.replace(/[:,].*$/, ''), outcome, () => again(outcome));
+  const second = outcome.failed > 0 ? again?.(outcome) : undefined;
+  if (second !== undefined) secondTries.add(name.replace(/[:,].*$/, ''), outcome, second);
   else {
     total.passed += outcome.passed;
     total.failed += outcome.failed;
@@ -242,7 +242,7 @@ async function integration({ words, handler, only = () => true, twice = false }:
     if (stopping) return;
     console.log(`       ${file} (${index + 1} of ${picked.length})`);
     const run = (): Promise<Outcome> => mocha([file], 15 * MINUTE, ['--timeout', '120000'], handler);
-    await step(`${file}${lane}:`, run, twice ? run : undefined);
+    await step(`${file}${lane}:`, run, twice ? () => run : undefined);
     freeUnmountedTrees();
   }
 }
@@ -258,12 +258,12 @@ async function vmLane(words: string[] = []): Promise<Outcome> {
 }
 
 /** The parts of the VM lane that failed, once more. When the lane itself failed there is nothing to try. */
-async function vmLaneAgain(first: Outcome): Promise<Outcome> {
+function vmLaneAgain(first: Outcome): (() => Promise<Outcome>) | undefined {
   const failed = [...first.output.matchAll(/^\[ *[\d.]+ s\] FAILED (.*)$/gm)].map(([, name]) =>
     wordOf(name!),
   );
-  if (failed.length === 0 || failed.includes(undefined)) return { ...first, output: '' };
-  return await vmLane([...new Set(failed as string[])]);
+  if (failed.length === 0 || failed.includes(undefined)) return undefined;
+  return () => vmLane([...new Set(failed as string[])]);
 }
 
 /** The lane's own word for a step of it. */

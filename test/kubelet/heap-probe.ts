@@ -4,7 +4,8 @@ import { isMainThread } from 'node:worker_threads';
 
 /*
  * Loaded into the daemon by NODE_OPTIONS: at SIGUSR2 it collects all garbage and writes what is left to the file that
- * BERTH_HEAP_FILE names; `code` is the part that V8 made of the program: bytecode and machine code. bin/berth starts Node with --expose-gc.
+ * BERTH_HEAP_FILE names; `code` is the part that V8 made of the program: bytecode and machine code. bin/berth starts
+ * Node with --expose-gc.
  */
 
 const file = process.env['BERTH_HEAP_FILE'];
