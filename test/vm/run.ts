@@ -34,7 +34,7 @@ const mocha = ['bin/node', 'node_modules/mocha/bin/mocha.js', '--timeout', '6000
 const images = await prepareImages(say);
 say('booting');
 const machine = await Machine.make(images);
-await machine.compile(files);
+machine.compile(files);
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void machine.destroy().then(() => process.exit(130)));
 const onOutput = (data: Buffer): void => void process.stdout.write(data);

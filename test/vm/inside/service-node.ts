@@ -17,6 +17,7 @@ import { startRegistry } from '../../registry.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
 const SOCKET = '/run/berth/berth.sock';
+const UNIT = '/etc/systemd/system/berth.service';
 const DROP_INS = '/etc/berth/berth.toml.d';
 
 export type Driver = 'systemd' | 'cgroupfs';
@@ -33,12 +34,13 @@ export async function sh(command: string): Promise<string> {
 export async function installService(): Promise<void> {
   mkdirSync(DROP_INS, { recursive: true });
   mkdirSync('/var/log/pods', { recursive: true });
-  if (!existsSync('/usr/local/bin/berth')) symlinkSync(join(REPOSITORY, 'bin/berth'), '/usr/local/bin/berth');
-  const unit = readFileSync(join(REPOSITORY, 'deploy/systemd/berth.service'));
-  writeFileSync('/etc/systemd/system/berth.service', unit);
-  writeFileSync('/etc/default/berth', 'NODE_COMPILE_CACHE=/var/cache/berth-vm/compile\n');
+  if (!existsSync('/usr/local/bin/berth'))
+    symlinkSync(join(REPOSITORY, 'release/bin/berth'), '/usr/local/bin/berth');
   const ours = { network: { pod_cidr: '10.90.0.0/24' } };
   writeFileSync(join(DROP_INS, '10-lane.toml'), stringify(ours));
+  const unit = readFileSync(join(REPOSITORY, 'deploy/systemd/berth.service'), 'utf8');
+  if (existsSync(UNIT) && readFileSync(UNIT, 'utf8') === unit) return;
+  writeFileSync(UNIT, unit);
   await sh('systemctl daemon-reload && systemctl enable --quiet berth');
 }
 
