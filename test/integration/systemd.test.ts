@@ -135,7 +135,11 @@ WatchdogSec=${WATCHDOG_S}
     assert.equal((await client.call('Version', {})).runtimeName, 'berth');
     assert.match(StatusText!, /^Serving: 0 pods ready, 0 containers running/);
     const command = await machine.run(['cat', `/proc/${MainPID}/cmdline`]);
-    assert.match(command, /node.*cri\/main\.ts/, 'the launcher has given its place to the daemon');
+    assert.match(
+      command,
+      /node.*(cri\/main\.ts|berth\.js)/,
+      'the launcher has given its place to the daemon',
+    );
   });
 
   it('runs pods', async () => {

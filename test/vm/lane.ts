@@ -18,8 +18,8 @@ const FILE_LIMIT_MS = 20 * 60_000;
 /** An emulated processor is this many times slower, at worst and beside other tests. */
 const PATIENCE = 6;
 
-/** Suites of the ordinary lane that behave differently on cgroup v2 or on this kernel, and are quick enough under emulation. */
-const SUITES = ['default-seccomp', 'user-namespaces', 'out-of-memory'];
+/** Suites of the ordinary lane that behave differently on cgroup v2, under the machine's own systemd or on this kernel. */
+const SUITES = ['systemd', 'default-seccomp', 'user-namespaces', 'out-of-memory'];
 
 const words = process.argv.slice(2);
 const steps = new Steps();
