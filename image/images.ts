@@ -161,7 +161,7 @@ export interface Snapshotter {
   /** Whether layers can be shown with the ids of a user namespace, tried out; else the reason. */
   mapsIds(userNamespace: number): string | undefined;
   /** Detaches `target`; no error when nothing is mounted there. */
-  unmount(target: string): void;
+  unmount(target: string): Promise<void>;
   /** Bytes and inodes of the writable directory, from a walk that may be some time ago: see UsageMeter. */
   usage(id: string, signal?: AbortSignal): Promise<FilesystemUsage>;
   /** Takes the writable directory away: a rename now, deletion in the background. No error when it is not there. */

@@ -6,7 +6,7 @@ import type { RecordTable } from '../ground/records.ts';
 import { ErrnoError, isErrno } from '../native/errno.ts';
 import { hostIdOf, type IdMapping, type IdMappings } from '../native/id-mapping.ts';
 import { cloneMount, mapMountIds } from '../native/mount-api.ts';
-import { mountOverlay, umount, type OverlayOptions } from '../native/mount.ts';
+import { mountOverlay, umount, umountInPool, type OverlayOptions } from '../native/mount.ts';
 import { UsageMeter } from './usage-meter.ts';
 import { sleep, waitOrAbort } from '../ground/wait.ts';
 import type { FilesystemUsage, Snapshotter } from './images.ts';
@@ -204,7 +204,8 @@ export class OverlaySnapshots implements Snapshotter {
     }
   }
 
-  unmount(target: string): void {
+  async unmount(target: string): Promise<void> {
+    if (!(await umountInPool(target))) return;
     // On kernels before 6.15 a view of the layers hangs below the overlay of a pod with a user namespace.
     while (umount(target));
   }

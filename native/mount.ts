@@ -1,6 +1,6 @@
 import { E, ErrnoError } from './errno.ts';
 import { openPath, O, OwnedFd } from './fd.ts';
-import { bind, check, lastErrno } from './libc.ts';
+import { bind, bindInPool, check, lastErrno } from './libc.ts';
 
 export { mounts, type MountInfo } from './mountinfo.ts';
 export { mountOverlay, type OverlayOptions } from './overlay.ts';
@@ -35,7 +35,9 @@ const SYS_PIVOT_ROOT = 155;
 const mount2 = bind<[string | null, string, string | null, number, string | null]>(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
 );
-const umount2 = bind<[string, number]>('int umount2(const char *target, int flags)');
+const UMOUNT2 = 'int umount2(const char *target, int flags)';
+const umount2 = bind<[string, number]>(UMOUNT2);
+const umount2InPool = bindInPool<[string, number]>(UMOUNT2);
 const pivot = bind<[number, string, string]>('long syscall(long number, const char *root, const char *old)');
 const chdir = bind<[string]>('int chdir(const char *path)');
 const sync = bind<[number]>('int syncfs(int fd)');
@@ -60,6 +62,16 @@ export function umount(target: string, flags: number = MNT.DETACH): boolean {
   const errno = lastErrno();
   if (errno === E.EINVAL || errno === E.ENOENT) return false;
   throw new ErrnoError(`umount ${target}`, errno);
+}
+
+/**
+ * The same on a thread of Node's pool: what unmounts a file system for the last time may wait for its disk, an overlay
+ * for the deletion of what its container had deleted. Rejects as `umount` throws.
+ */
+export async function umountInPool(target: string): Promise<boolean> {
+  if ((await umount2InPool(target, MNT.DETACH | MNT.NOFOLLOW)) === 0) return true;
+  // Why it failed stayed on the other thread. Here it fails again, and at once.
+  return umount(target);
 }
 
 /** pivot_root(2): the mount at `root` becomes `/` of this mount namespace, the old root appears at `old`. */

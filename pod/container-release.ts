@@ -31,7 +31,7 @@ export function registerContainerDebts(parts: Parts): void {
   parts.debts.register(CONTAINER_DEBTS.kill, (detail) =>
     killCgroup((detail as { cgroupPath: string }).cgroupPath),
   );
-  parts.debts.register(CONTAINER_DEBTS.rootfs, (_detail, id) => Promise.resolve(releaseRootfs(parts, id)));
+  parts.debts.register(CONTAINER_DEBTS.rootfs, (_detail, id) => releaseRootfs(parts, id));
 }
 
 /** The OCI runtime's half of a release: processes that outlived their first, the cgroup, the runtime's record. */
@@ -48,17 +48,17 @@ export async function releaseRuntime(parts: Parts, container: Container): Promis
 }
 
 /** Mounts, writable layer, bundle and hold on the image. */
-function releaseRootfs(parts: Parts, id: string): void {
+async function releaseRootfs(parts: Parts, id: string): Promise<void> {
   releaseMappedVolumes(parts.paths.mappedVolumes(id));
   const rootfs = parts.paths.rootfs(id);
-  parts.images.snapshots.unmount(rootfs);
+  await parts.images.snapshots.unmount(rootfs);
   try {
     // Fails while something is still mounted there: then nothing below it must be deleted.
     rmdirSync(rootfs);
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
-  releaseImageVolumes(parts, id);
+  await releaseImageVolumes(parts, id);
   rmSync(parts.paths.bundle(id), { recursive: true, force: true });
   parts.images.snapshots.remove(id);
   parts.images.release(id);

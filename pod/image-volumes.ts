@@ -50,12 +50,12 @@ export function hasImageVolumes({ mounts }: Pick<ContainerConfig, 'mounts'>): bo
   return mounts.some(({ image }) => image !== undefined);
 }
 
-/** Takes a container's image volumes away. Finds nothing to do the second time; throws while one is still mounted. */
-export function releaseImageVolumes(parts: Parts, id: string): void {
+/** Takes a container's image volumes away. Finds nothing to do the second time; rejects while one is still mounted. */
+export async function releaseImageVolumes(parts: Parts, id: string): Promise<void> {
   const { snapshots } = parts.images;
   const directory = parts.paths.volumes(id);
   for (const name of entriesOf(directory)) {
-    snapshots.unmount(join(directory, name));
+    await snapshots.unmount(join(directory, name));
     rmdirSync(join(directory, name));
   }
   for (const name of snapshots.list()) if (name.startsWith(`${id}-`)) snapshots.remove(name);

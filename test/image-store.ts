@@ -79,7 +79,7 @@ export class ImageStore {
   }
 
   /** Shows a snapshot above `layers`, mounted, to `look`. */
-  mounted(layers: string[], look: (target: string) => void): void {
+  async mounted(layers: string[], look: (target: string) => void): Promise<void> {
     const target = this.path('mnt');
     fs.mkdirSync(target);
     this.images.snapshots.prepare('c1', layers);
@@ -87,7 +87,7 @@ export class ImageStore {
     try {
       look(target);
     } finally {
-      this.images.snapshots.unmount(target);
+      await this.images.snapshots.unmount(target);
       this.images.snapshots.remove('c1');
       fs.rmdirSync(target);
     }

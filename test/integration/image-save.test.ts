@@ -50,7 +50,7 @@ describeInOwnNamespaces('saving images', import.meta.url, () => {
   after(() => registry.stop());
   const name = (reference: string): string => `${registry.address}/${reference}`;
 
-  const look = (layers: string[]): void =>
+  const look = (layers: string[]): Promise<void> =>
     store.mounted(layers, (target) => {
       assert.deepEqual(fs.readdirSync(join(target, 'bin')), ['tool']);
       const { mode, uid, mtimeNs } = fs.statSync(join(target, 'bin/tool'), { bigint: true });
@@ -94,7 +94,7 @@ describeInOwnNamespaces('saving images', import.meta.url, () => {
             assert.equal(loaded!.id, image.id, 'the image is the same one');
           assert.deepEqual(loaded!.layers, image.layers);
           assert.deepEqual(loaded!.repoTags, [name('saved:1')]);
-          look(loaded!.layers);
+          await look(loaded!.layers);
         }
       });
     }

@@ -84,7 +84,7 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
         assert.equal(image.layers.length, 3);
         const last = seen.at(-1)!;
         assert.deepEqual([last.layersDone, last.layersTotal, last.bytesDone], [3, 3, last.bytesTotal]);
-        store.mounted(image.layers, (target) => {
+        await store.mounted(image.layers, (target) => {
           const stat = (path: string): fs.BigIntStats => fs.lstatSync(join(target, path), { bigint: true });
           const names = fs.readdirSync(target).toSorted();
           assert.deepEqual(names, ['capable', 'dev', 'etc', 'link', 'var']);
@@ -111,7 +111,7 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
   it('runs busybox from an image', async () => {
     await pushImage(registry.address, 'busybox:1', busyboxImage());
     const image = await store.images.pull(name('busybox:1'), {});
-    store.mounted(image.layers, (target) => {
+    await store.mounted(image.layers, (target) => {
       const said = execFileSync('chroot', [target, 'sh', '-c', 'id -un alice; stat -c %a /tmp'], {
         encoding: 'utf8',
       });
@@ -236,12 +236,14 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
     ]);
     assert.deepEqual(store.onDisk(), { layers: 2, ingest: 0 });
     for (const { layers: chain } of [one, two]) {
-      store.mounted(chain, (target) => assert.deepEqual(fs.readdirSync(target).toSorted(), ['base', 'more']));
+      await store.mounted(chain, (target) =>
+        assert.deepEqual(fs.readdirSync(target).toSorted(), ['base', 'more']),
+      );
     }
   });
 
   it('mounts without any layer, and again after a crash', async () => {
-    store.mounted([], (target) => {
+    await store.mounted([], (target) => {
       fs.writeFileSync(join(target, 'x'), 'y'.repeat(10_000));
       // A crash of the node leaves the kernel's mark of a volatile mount behind.
       assert.deepEqual(fs.readdirSync(store.path('snapshots', 'c1', 'work', 'work', 'incompat')), [
@@ -257,8 +259,8 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
     assert.deepEqual([usedBytes >= 10_000 && usedBytes < 30_000, inodesUsed], [true, 2]);
     const { images, containers } = await store.images.usage();
     assert.deepEqual([images.usedBytes, containers.usedBytes], [0, usedBytes]);
-    store.images.snapshots.unmount(store.path('mnt'));
-    store.images.snapshots.unmount(store.path('mnt'));
+    await store.images.snapshots.unmount(store.path('mnt'));
+    await store.images.snapshots.unmount(store.path('mnt'));
   });
 
   it('imports archives', async () => {
@@ -283,7 +285,7 @@ describeInOwnNamespaces('images from a registry', import.meta.url, () => {
       const [image, ...more] = await store.images.load(store.path(file!), {});
       assert.deepEqual(more, []);
       assert.deepEqual(image!.repoTags, [`example.com/a/${tag}:1`]);
-      store.mounted(image!.layers, (target) => assert.ok(fs.existsSync(join(target, 'bin/busybox'))));
+      await store.mounted(image!.layers, (target) => assert.ok(fs.existsSync(join(target, 'bin/busybox'))));
       await store.images.remove(image!.id);
       await store.layersGone();
     }

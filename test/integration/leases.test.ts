@@ -142,7 +142,7 @@ describeInOwnNamespaces('garbage of images', import.meta.url, () => {
         mkdirSync(target, { recursive: true });
         store.images.snapshots.mount(id, target);
         assert.ok(existsSync(`${target}/${name}`) && existsSync(`${target}/base`));
-        store.images.snapshots.unmount(target);
+        await store.images.snapshots.unmount(target);
         if (i % 4 === 0) {
           assert.equal((await pull(name)).id, image.id);
           const { layers } = store.images.inspect(image.id);
@@ -156,7 +156,7 @@ describeInOwnNamespaces('garbage of images', import.meta.url, () => {
     const images = await Promise.all(NAMES.map((name) => pull(name)));
     await isWhole(4);
     for (const [i, { layers }] of images.entries())
-      store.mounted(layers, (target) => assert.ok(existsSync(`${target}/${NAMES[i]}`)));
+      await store.mounted(layers, (target) => assert.ok(existsSync(`${target}/${NAMES[i]}`)));
     for (const { id } of images) await store.images.remove(id);
     await store.layersGone();
   });

@@ -93,7 +93,7 @@ describeInOwnNamespaces('the image store looked through', import.meta.url, () =>
       assert.deepEqual((await check()).findings, []);
       assert.equal((await pull('one:1')).id, one.id);
       assert.deepEqual(await check(), { verified: 3, unverifiable: 0, findings: [] });
-      store.mounted(one.layers, (target) =>
+      await store.mounted(one.layers, (target) =>
         assert.equal(fs.readFileSync(join(target, 'one-link'), 'utf8'), 'one'.repeat(500)),
       );
     });
@@ -107,7 +107,7 @@ describeInOwnNamespaces('the image store looked through', import.meta.url, () =>
     fs.rmSync(directoryOf(one, 1), { recursive: true });
     assert.equal((await pull('one:1')).id, one.id);
     assert.deepEqual(await check(), { verified: 3, unverifiable: 0, findings: [] });
-    store.mounted(one.layers, (target) =>
+    await store.mounted(one.layers, (target) =>
       assert.equal(fs.readFileSync(join(target, 'one-link'), 'utf8'), 'one'.repeat(500)),
     );
   });
@@ -138,7 +138,7 @@ describeInOwnNamespaces('the image store looked through', import.meta.url, () =>
       assert.equal(fs.readFileSync(join(target, 'd/one'), 'utf8'), 'oneoneo');
       assert.equal(fs.readdirSync(store.path('quarantine')).length, 1);
     } finally {
-      store.images.snapshots.unmount(target);
+      await store.images.snapshots.unmount(target);
     }
     store.images.snapshots.remove('container');
     await store.reopen();
