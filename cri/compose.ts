@@ -7,6 +7,7 @@ import type { Log } from '../ground/log.ts';
 import { Notices } from '../ground/notices.ts';
 import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
+import { makeRoomForFds } from '../native/fd.ts';
 import { type LiveNetworkConfig, openNetwork } from '../network/open-network.ts';
 import { openPods, type OpenPodsOptions } from '../pod/open-pods.ts';
 import { checkAll } from './check.ts';
@@ -44,6 +45,9 @@ export interface DaemonOptions extends LoadedConfig {
   /** Hears of each step of the start. */
   progress?: (step: string) => void;
 }
+
+/** Descriptors that a crowded node needs: some two for each container, and what is under way. */
+const FD_ROOM = 4096;
 
 /** A daemon that serves. */
 export interface Daemon {
@@ -169,6 +173,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   // Behind the open socket: whoever needs a handler waits for it.
   void pods.handlersTried();
+  void makeRoomForFds(FD_ROOM);
   metrics.watchLoop();
   const opened = parts.move();
   return {

@@ -1,6 +1,6 @@
 import { constants, writeSync } from 'node:fs';
 import { E, ErrnoError } from './errno.ts';
-import { bind, check, lastErrno } from './libc.ts';
+import { bind, bindInPool, check, lastErrno } from './libc.ts';
 
 /** Flags of open(2). */
 export const O = {
@@ -28,7 +28,9 @@ const pair = bind<[number, number, number, number[]]>(
 );
 const memfdCreate = bind<[string, number]>('int memfd_create(const char *name, unsigned int flags)');
 
-const fcntl = bind<[number, number, number]>('int fcntl(int fd, int command, int argument)');
+const FCNTL = 'int fcntl(int fd, int command, int argument)';
+const fcntl = bind<[number, number, number]>(FCNTL);
+const fcntlInPool = bindInPool<[number, number, number]>(FCNTL);
 const ioctlInt = bind<[number, number, number[]]>(
   'int ioctl(int fd, unsigned long request, _Out_ int *value)',
 );
@@ -39,6 +41,7 @@ const SOCK_STREAM = 1;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 const MFD_EXEC = 0x10;
+const F_DUPFD_CLOEXEC = 1030;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
@@ -50,6 +53,16 @@ const FIONREAD = 0x541b;
 /** Closes a file descriptor. Throws EBADF when it is none: that is always a mistake of the caller. */
 export function closeFd(fd: number): void {
   check(`close ${fd}`, close(fd));
+}
+
+/**
+ * Makes this process' table of descriptors large enough for `count`, on a thread of Node's pool. A table that grows when
+ * the next descriptor needs it keeps that call waiting for all processors, some tens of milliseconds on a busy node
+ * (fs/file.c, expand_fdtable). Where the limit of descriptors is lower, the table stays as it is.
+ */
+export async function makeRoomForFds(count: number): Promise<void> {
+  const fd = await fcntlInPool(0, F_DUPFD_CLOEXEC, count - 1);
+  if (fd >= 0) closeFd(fd);
 }
 
 /** A pipe, close-on-exec unless `flags` say otherwise: [read end, write end]. */
