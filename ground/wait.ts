@@ -15,11 +15,19 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Does `work` with a signal that aborts with a TimeoutError after `ms` milliseconds. Its timer ends with the work;
- * that of `AbortSignal.timeout` would keep all that listens to it for the whole time.
+ * Does `work` with a signal that aborts with a TimeoutError after `ms` milliseconds, and with the reason of `signal`
+ * when that one aborts. Its timer ends with the work; that of `AbortSignal.timeout` would keep all that listens to it
+ * for the whole time.
  */
-export async function inTime<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function inTime<T>(
+  ms: number,
+  work: (either: AbortSignal) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const abort = new AbortController();
+  const gone = (): void => abort.abort(signal!.reason);
+  if (signal?.aborted === true) gone();
+  signal?.addEventListener('abort', gone, { once: true });
   const late = (): void =>
     abort.abort(new DOMException(`It took longer than ${ms / 1000} s`, 'TimeoutError'));
   const timer = setTimeout(late, ms).unref();
@@ -27,6 +35,7 @@ export async function inTime<T>(ms: number, work: (signal: AbortSignal) => Promi
     return await work(abort.signal);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', gone);
   }
 }
 

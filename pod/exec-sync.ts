@@ -1,9 +1,10 @@
 import { Fault } from '../ground/fault.ts';
+import { inTime } from '../ground/wait.ts';
 import type { CollectOptions } from '../native/run.ts';
 import type { Parts } from './parts.ts';
 import type { ExecResult } from './pods.ts';
 import { commandContainer } from './exec/permission.ts';
-import { byJoining, byRuntime } from './exec/ways.ts';
+import { byJoining, byRuntime, type CommandOutcome } from './exec/ways.ts';
 
 /** What ExecSync keeps of each stream at most; the rest is read and dropped, as with the peers. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -25,18 +26,22 @@ export async function execSync(
 ): Promise<ExecResult> {
   const container = commandContainer(parts, id, command);
   const { record, subject } = container;
-  const limit = timeoutSeconds > 0 ? AbortSignal.timeout(timeoutSeconds * 1000) : undefined;
-  const options: CollectOptions = {
-    maxOutput: MAX_OUTPUT_BYTES,
-    drainMs: DRAIN_MS,
-    signal: AbortSignal.any([signal, limit].filter((one) => one !== undefined)),
+  const options: CollectOptions = { maxOutput: MAX_OUTPUT_BYTES, drainMs: DRAIN_MS };
+  let late = false;
+  const ended = async (either: AbortSignal | undefined): Promise<CommandOutcome> => {
+    const withSignal = { ...options, signal: either };
+    const found =
+      (await byJoining(parts, container, command, withSignal)) ??
+      (await byRuntime(parts, container, command, withSignal));
+    late = either?.aborted === true && signal?.aborted !== true;
+    return found;
   };
   container.execs++;
   try {
-    const { result, failure } =
-      (await byJoining(parts, container, command, options)) ??
-      (await byRuntime(parts, container, command, options));
-    if (limit?.aborted === true) {
+    const { result, failure } = await (timeoutSeconds > 0
+      ? inTime(timeoutSeconds * 1000, ended, signal)
+      : ended(signal));
+    if (late) {
       throw new Fault('deadline', `The command did not end within ${timeoutSeconds} s and was killed`, {
         subject,
       });

@@ -1,5 +1,5 @@
 import { Fault, messageOf } from '../ground/fault.ts';
-import { waitOrAbort } from '../ground/wait.ts';
+import { inTime, waitOrAbort } from '../ground/wait.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import type { MountInfo } from '../native/mount.ts';
 import { run, type RunResult } from '../native/run.ts';
@@ -42,25 +42,20 @@ async function ask(
   signal: AbortSignal | undefined,
   last = false,
 ): Promise<string[] | undefined> {
-  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-  const either = signal === undefined ? late : AbortSignal.any([signal, late]);
+  const options = { argv, env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'LC_ALL=C'], maxOutput: MAX_OUTPUT };
+  let late = false;
+  // Not only the child's own end: one that hangs in the kernel does not die when it is killed.
+  const answered = async (either: AbortSignal): Promise<RunResult> => {
+    either.addEventListener('abort', () => (late = true), { once: true });
+    const child = run(exits, { ...options, path: argv[0]!, signal: either, drainMs: 0 });
+    return waitOrAbort(child, either);
+  };
   let result: RunResult;
   try {
-    // Not only the child's own end: one that hangs in the kernel does not die when it is killed.
-    result = await waitOrAbort(
-      run(exits, {
-        path: argv[0]!,
-        argv,
-        env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'LC_ALL=C'],
-        maxOutput: MAX_OUTPUT,
-        signal: either,
-        drainMs: 0,
-      }),
-      either,
-    );
+    result = await inTime(ANSWER_TIMEOUT_MS, answered, signal);
   } catch (error) {
     signal?.throwIfAborted();
-    if (!late.aborted) throw error;
+    if (!late) throw error;
     throw new Fault('deadline', `The sources of its mounts do not answer (${paths.join(', ')})`, {
       hint: 'a file server behind one of them may be dead',
     });

@@ -1,5 +1,5 @@
 import { Limit } from '../../ground/limit.ts';
-import { sleep } from '../../ground/wait.ts';
+import { inTime, sleep } from '../../ground/wait.ts';
 import type { FilesystemUsage } from '../../image/images.ts';
 
 /** How long a caller waits for a walk that is under way; then it gets what the last one found. */
@@ -51,7 +51,7 @@ export class LayerWatch {
       await WALKS.run(async () => {
         const begun = performance.now();
         try {
-          this.#last = { ...(await this.#walk(AbortSignal.timeout(WALK_LIMIT_MS))), atNs: nowNs() };
+          this.#last = { ...(await inTime(WALK_LIMIT_MS, this.#walk)), atNs: nowNs() };
         } finally {
           const took = performance.now() - begun;
           this.#restUntil = performance.now() + Math.max(MIN_AGE_MS, took * REST);
