@@ -17,7 +17,7 @@ export function changeOomScore(cgroupPath: string, from: number, to: number): vo
 function changeOne(pid: number, from: number, to: number): boolean {
   const file = `/proc/${pid}/oom_score_adj`;
   try {
-    if (Number(readFileSync(file, 'latin1')) !== from) return false;
+    if (Number(readFileSync(file, 'utf8')) !== from) return false;
     writeFileSync(file, String(to));
     return true;
   } catch (error) {

@@ -61,7 +61,7 @@ function setFrozenV2(directory: string, state: '0' | '1'): boolean {
 /** On v1 a cgroup is FREEZING until the last of its processes stands. */
 function standsStill(path: string, freezer: string, hierarchy: CgroupHierarchy): boolean {
   if (hierarchy.version === 2) return cgroupFrozen(path, hierarchy);
-  return readFileSync(join(freezer, 'freezer.state'), 'latin1').trim() === 'FROZEN';
+  return readFileSync(join(freezer, 'freezer.state'), 'utf8').trim() === 'FROZEN';
 }
 
 function written(file: string, text: string): boolean {

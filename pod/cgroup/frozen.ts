@@ -12,8 +12,8 @@ export function cgroupFrozen(path: string, hierarchy: CgroupHierarchy = nodeHier
   if (directory === undefined) return false;
   try {
     return hierarchy.version === 2
-      ? /^frozen 1$/m.test(readFileSync(join(directory, 'cgroup.events'), 'latin1'))
-      : readFileSync(join(directory, 'freezer.state'), 'latin1').trim() !== 'THAWED';
+      ? /^frozen 1$/m.test(readFileSync(join(directory, 'cgroup.events'), 'utf8'))
+      : readFileSync(join(directory, 'freezer.state'), 'utf8').trim() !== 'THAWED';
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENODEV')) return false;
     throw error;

@@ -116,7 +116,7 @@ function openProcess(pid: number): OwnedFd | undefined {
 function processesIn(directory: string): number[] {
   try {
     // 0 stands for a process of another PID namespace.
-    return readFileSync(join(directory, 'cgroup.procs'), 'latin1')
+    return readFileSync(join(directory, 'cgroup.procs'), 'utf8')
       .split('\n')
       .map(Number)
       .filter((pid) => pid > 0);

@@ -92,7 +92,7 @@ export async function removePodCgroup(
 
 function holdsProcesses(directory: string): boolean {
   try {
-    return readFileSync(join(directory, 'cgroup.procs'), 'latin1') !== '';
+    return readFileSync(join(directory, 'cgroup.procs'), 'utf8') !== '';
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENODEV')) return false;
     throw error;

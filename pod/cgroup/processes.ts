@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '../../native/errno.ts';
 import { readText } from './files.ts';
@@ -22,8 +22,12 @@ export function processesBelow(path: string, hierarchy: CgroupHierarchy = nodeHi
   return pids;
 }
 
+/** A directory of cgroups has as many links as it has directories, and two more (kernfs): most need no listing. */
+const LINKS_WITHOUT_CHILDREN = 2;
+
 function directoriesIn(directory: string): string[] {
   try {
+    if (statSync(directory).nlink === LINKS_WITHOUT_CHILDREN) return [];
     return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => join(directory, entry.name));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cgroupDetails, pageSizeName } from '../cgroup/details.ts';
 import type { CgroupHierarchy } from '../cgroup/hierarchy.ts';
+import { cgroupStats } from '../cgroup/stats.ts';
 import { CGROUP_ROWS } from './cgroup-rows.ts';
 import { CONTAINER_ROWS } from './container-rows.ts';
 import { deviceName, filesystemFacts } from './filesystem.ts';
@@ -114,7 +115,10 @@ describe('metrics of a cgroup', () => {
     table(
       samplesOf(
         CGROUP_ROWS,
-        { details: cgroupDetails('/c', hierarchy)!, deviceName: (major, minor) => `dev${major}-${minor}` },
+        {
+          details: cgroupDetails('/c', cgroupStats('/c', hierarchy)!, hierarchy)!,
+          deviceName: (major, minor) => `dev${major}-${minor}`,
+        },
         BASE,
         1n,
       ),
@@ -224,7 +228,11 @@ describe('metrics of a cgroup', () => {
   });
 
   it('are nothing when it is gone', () => {
-    assert.equal(cgroupDetails('/gone', { version: 2, trees: [tree] }), undefined);
+    put('v2', { 'cpu.stat': 'usage_usec 1\n' });
+    const hierarchy: CgroupHierarchy = { version: 2, trees: [join(tree, 'v2')] };
+    const stats = cgroupStats('/c', hierarchy)!;
+    rmSync(join(tree, 'v2/c'), { recursive: true });
+    assert.equal(cgroupDetails('/c', stats, hierarchy), undefined);
   });
 });
 

@@ -2,7 +2,7 @@ import { Turn } from '../../ground/turn.ts';
 import { cgroupDetails } from '../cgroup/details.ts';
 import { processesBelow } from '../cgroup/processes.ts';
 import type { Parts } from '../parts.ts';
-import type { ContainerStats, PodMetrics, SandboxStats } from '../pods.ts';
+import type { ContainerStats, PodMetrics, ResourceUsage, SandboxStats } from '../pods.ts';
 import { listSandboxStats } from '../stats/sandbox-stats.ts';
 import { CGROUP_ROWS, type CgroupFacts } from './cgroup-rows.ts';
 import { CONTAINER_ROWS } from './container-rows.ts';
@@ -51,27 +51,27 @@ function kept(parts: Parts, id: string, read: () => Sample[]): Sample[] {
   }
 }
 
-function podSamples({ sandbox, cgroupPath, network, timestampNs }: SandboxStats): Sample[] {
+function podSamples({ sandbox, cgroupPath, usage, network, timestampNs }: SandboxStats): Sample[] {
   const { name, namespace } = sandbox.config.metadata;
   const base = [name, namespace, '', cgroupPath ?? '', ''];
   const links = [network?.main ?? [], network?.others ?? []].flat();
   return [
     ...samplesOf(NETWORK_ROWS, links, base, timestampNs),
-    ...cgroupSamples(cgroupPath, base, timestampNs),
+    ...cgroupSamples(cgroupPath, usage, base, timestampNs),
   ];
 }
 
 function containerSamples(
   parts: Parts,
   { sandbox }: SandboxStats,
-  { container, cgroupPath, writableLayer: layer }: ContainerStats,
+  { container, cgroupPath, usage, writableLayer: layer }: ContainerStats,
   filesystem: FilesystemFacts | undefined,
 ): Sample[] {
   const nowNs = parts.clock.nowNs();
   const { name, namespace } = sandbox.config.metadata;
   const { metadata, image } = container.config;
   const base = [name, namespace, metadata.name, cgroupPath, image.userSpecifiedImage || image.image];
-  const ofCgroup = cgroupSamples(cgroupPath, base, nowNs);
+  const ofCgroup = cgroupSamples(cgroupPath, usage, base, nowNs);
   if (ofCgroup.length === 0) return [];
   const first = parts.containers.lookup(container.id)?.record.monitored?.init.pid;
   const processes = processFacts(processesBelow(cgroupPath), first);
@@ -80,8 +80,13 @@ function containerSamples(
   return [...ofCgroup, ...samplesOf(CONTAINER_ROWS, facts, base, nowNs)];
 }
 
-function cgroupSamples(path: string | undefined, base: readonly string[], atNs: bigint): Sample[] {
-  const details = path === undefined ? undefined : cgroupDetails(path);
+function cgroupSamples(
+  path: string | undefined,
+  usage: ResourceUsage | undefined,
+  base: readonly string[],
+  atNs: bigint,
+): Sample[] {
+  const details = path === undefined || usage === undefined ? undefined : cgroupDetails(path, usage);
   if (details === undefined) return [];
   return samplesOf<CgroupFacts>(CGROUP_ROWS, { details, deviceName }, base, atNs);
 }

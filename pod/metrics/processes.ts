@@ -62,7 +62,7 @@ function isSocket(link: string): boolean {
 
 function softLimitOfFiles(pid: number): bigint | undefined {
   try {
-    const limit = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1];
+    const limit = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1];
     return limit === undefined ? undefined : BigInt(limit);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
