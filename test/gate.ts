@@ -249,8 +249,10 @@ async function integration({ words, handler, only = () => true, twice = false }:
 
 /** The VM lane, beside the integration tests: its emulated machine takes what they leave of the processors. */
 async function vmLane(words: string[] = []): Promise<Outcome> {
+  const begun = performance.now();
   const argv = ['-n', '5', process.execPath, 'test/vm/lane.ts', ...words];
   const { failed, output } = await tool('nice', argv, { limitMs: VM_LIMIT_MS, keepOutput: true });
+  console.log(`       the VM lane has ended after ${((performance.now() - begun) / 1000).toFixed(0)} s`);
   const counts = /^(\d+) passed, (\d+) failed\s*$/.exec(output.trimEnd().split('\n').at(-1)!);
   if (counts === null) return { passed: 0, failed: 1, output: `${output}\nthe lane gave no counts` };
   const [, passedInside, failedInside] = counts.map(Number);

@@ -105,5 +105,6 @@ async function main(): Promise<void> {
 }
 
 await main().catch((error: unknown) => steps.step('the lane', () => Promise.reject(error)));
+steps.say('the end');
 console.log(`${steps.passed} passed, ${steps.failed} failed`);
 process.exitCode = steps.failed === 0 ? 0 : 1;
