@@ -55,7 +55,8 @@ export function checkPods(records: RecordStore, state: string, running: boolean)
         findings.push({ kind: 'container', id, problem: 'it was being made when the daemon ended' });
       continue;
     }
-    if (!snapshotIds.has(id))
+    // One that has ended may have been on its way out, on which the layer goes first.
+    if (value.phase !== 'exited' && !snapshotIds.has(id))
       findings.push({ kind: 'container', id, problem: 'its writable layer has no record' });
     const init = value.monitored?.init;
     if (value.phase === 'running' && init !== undefined && !processAlive(init.pid, init.startTime))

@@ -243,8 +243,11 @@ describe('the node reboots', () => {
     await library.serve(node);
     await node.start();
     const { json } = await node.client.call('Check', {});
-    assert.deepEqual((JSON.parse(json) as { store: { findings: object[] } }).store.findings, []);
+    const { pods: ofPods, store } = JSON.parse(json) as { pods: object[]; store: { findings: object[] } };
+    assert.deepEqual([ofPods, store.findings], [[], []]);
     assert.ok(await node.client.call('ListContainerStats', {}));
+    const { stats } = await node.client.call('ContainerStats', { containerId: removed });
+    assert.equal(stats!.attributes!.id, removed);
     for (const { sandbox, container } of pods) {
       assert.equal((await sandboxStatusOf(node, sandbox)).state, SandboxState.NOTREADY);
       const { state, exitCode, reason, startedAt, finishedAt } = await statusOf(node, container);
