@@ -29,9 +29,10 @@ interface Look {
 }
 
 const BUSYBOX = '127.0.0.1:5000/busybox:1';
-const LARGE = '127.0.0.1:5000/large:1';
+export const LARGE = '127.0.0.1:5000/large:1';
 
-function scenario(step: string, argument = 0): string {
+/** The command of a step inside. */
+export function scenario(step: string, argument = 0): string {
   return `cd ${INSIDE} && bin/node --disable-warning=ExperimentalWarning test/vm/inside/scenario.ts ${step} ${argument}`;
 }
 
@@ -48,7 +49,7 @@ async function served(machine: Machine): Promise<void> {
 }
 
 /** What has to hold after every boot, whatever happened before it. */
-async function soundAfterBoot(machine: Machine, newPods = 1): Promise<Look> {
+export async function soundAfterBoot(machine: Machine, newPods = 1): Promise<Look> {
   await served(machine);
   const found = await look(machine);
   assert.deepEqual([found.ready, found.running], [0, 0], 'what lived is over');
@@ -63,12 +64,16 @@ async function soundAfterBoot(machine: Machine, newPods = 1): Promise<Look> {
   return found;
 }
 
-/** Runs a step until its output holds what is waited for, then cuts the power in the middle of it. */
-async function cutDuring(
+/**
+ * Runs a step until its output holds what is waited for, and `moment` after that, then cuts the power in the middle of it.
+ * Resolves with what the step said until then.
+ */
+export async function cutDuring(
   machine: Machine,
   step: string,
   argument: number,
   enough: (output: string) => boolean,
+  moment: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<string> {
   let output = '';
   const reached = Promise.withResolvers<void>();
@@ -85,6 +90,7 @@ async function cutDuring(
     () => undefined,
   );
   await reached.promise;
+  await moment();
   await machine.cutPower();
   return output;
 }

@@ -8,6 +8,7 @@ import {
   createContainer,
   eventually,
   removeAllPods,
+  removePod,
   runSandbox,
   SandboxState,
   shell,
@@ -89,6 +90,35 @@ async function pullLarge(): Promise<void> {
   node.client.close();
 }
 
+/** Pods come and go, images too, until the machine goes off: says when all of that has begun, and what the large image is. */
+async function churn(workers: number): Promise<void> {
+  const node = ServiceNode.running('systemd');
+  const image = { image: { image: LARGE } };
+  const pods = async (worker: number): Promise<never> => {
+    for (let round = 0; ; round++) {
+      const pod = await node.pod(`churn-${worker}-${round}`);
+      const sandbox = await runSandbox(node, pod);
+      for (const name of ['one', 'two']) {
+        const config = containerConfig(name, ['sh', '-c', ENDS_WHEN_TOLD]);
+        const container = await createContainer(sandbox, node, config, pod);
+        await node.client.call('StartContainer', { containerId: container });
+      }
+      await removePod(node, sandbox);
+      if (round === 0) console.log('a pod came and went');
+    }
+  };
+  const images = async (): Promise<never> => {
+    for (;;) {
+      await node.client.call('PullImage', image);
+      console.log('large: there');
+      await node.client.call('ImageStatus', image);
+      console.log('large: going');
+      await node.client.call('RemoveImage', image);
+    }
+  };
+  await Promise.all([images(), ...Array.from({ length: workers }, (_, worker) => pods(worker))]);
+}
+
 /** What the node holds: for the host to judge, as one line of JSON. */
 async function look(): Promise<void> {
   const node = ServiceNode.running('systemd');
@@ -157,6 +187,7 @@ const steps: Record<string, (argument: number) => Promise<void>> = {
   prepare,
   'start-pods': startPods,
   'pull-large': pullLarge,
+  churn,
   look,
   'go-on': goOn,
 };
