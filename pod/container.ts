@@ -5,7 +5,7 @@ import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
 import type { ContainerState } from './pods.ts';
-import type { CpuRate } from './stats/cpu-rate.ts';
+import type { UsageWatch } from './stats/usage-watch.ts';
 import type { LayerWatch } from './stats/layer-usage.ts';
 import type { CommandTemplate } from './exec/command-template.ts';
 
@@ -94,7 +94,7 @@ export class Container {
   /** Processes that the kernel had killed for want of memory when it was told to stop: they did not end it. */
   oomKillsAtStop = 0;
   /** What statistics remember of earlier ones. */
-  cpu: CpuRate | undefined;
+  usage: UsageWatch | undefined;
   layer: LayerWatch | undefined;
   /** Changes of its resources, one after the other. */
   readonly updates = new Limit(1);

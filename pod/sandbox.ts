@@ -5,7 +5,7 @@ import type { PodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Container } from './container.ts';
 import type { MadeSandbox } from './sandbox-maker.ts';
-import type { CpuRate } from './stats/cpu-rate.ts';
+import type { UsageWatch } from './stats/usage-watch.ts';
 import { shortId } from './directory.ts';
 
 /**
@@ -44,7 +44,7 @@ export class Sandbox {
   /** Nobody has this sandbox's id yet: the next call with its name gets it. */
   adoptable = false;
   /** What statistics remember of earlier ones. */
-  cpu: CpuRate | undefined;
+  usage: UsageWatch | undefined;
   /** The running stop or removal, for twins to join. */
   stopping: Promise<void> | undefined;
   removing: Promise<void> | undefined;

@@ -3,13 +3,13 @@ import { cgroupStats } from '../cgroup/stats.ts';
 import type { Container } from '../container.ts';
 import { containerView, listContainers } from '../container-view.ts';
 import type { Parts } from '../parts.ts';
-import type { ContainerFilter, ContainerStats, ResourceUsage } from '../pods.ts';
-import { CpuRate } from './cpu-rate.ts';
+import type { ContainerFilter, ContainerStats } from '../pods.ts';
 import { LayerWatch, type LayerUsage } from './layer-usage.ts';
+import { UsageWatch, type When } from './usage-watch.ts';
 
 /** ContainerStats: what a container uses just now. One that does not run uses nothing but its writable layer. */
 export async function containerStats(parts: Parts, container: Container): Promise<ContainerStats> {
-  return statsWith(parts, container, await layerUsage(parts, container));
+  return statsWith(parts, container, await layerUsage(parts, container), 'now');
 }
 
 /**
@@ -21,18 +21,23 @@ export async function listContainerStats(parts: Parts, filter: ContainerFilter):
   return statsOfAll(
     parts,
     running.flatMap(({ id }) => parts.containers.lookup(id) ?? []),
+    'lately',
   );
 }
 
 /** Statistics of these containers as far as they run. */
-export async function statsOfAll(parts: Parts, containers: Container[]): Promise<ContainerStats[]> {
+export async function statsOfAll(
+  parts: Parts,
+  containers: Container[],
+  when: When,
+): Promise<ContainerStats[]> {
   const layers = await Promise.all(containers.map((container) => layerUsage(parts, container)));
   const all: ContainerStats[] = [];
   const turn = new Turn();
   for (const [index, container] of containers.entries()) {
     await turn.rest();
     try {
-      const stats = statsWith(parts, container, layers[index]);
+      const stats = statsWith(parts, container, layers[index], when);
       if (stats.usage !== undefined) all.push(stats);
     } catch (error) {
       parts.log.warn({ container: container.id, error }, 'statistics of a container could not be read');
@@ -51,18 +56,17 @@ function statsWith(
   parts: Parts,
   container: Container,
   writableLayer: LayerUsage | undefined,
+  when: When,
 ): ContainerStats {
-  const timestampNs = parts.clock.nowNs();
+  const nowNs = parts.clock.nowNs();
   const { alive, record } = container;
-  const stats: ContainerStats = {
+  container.usage ??= new UsageWatch(record.startedAtNs || record.createdAtNs);
+  const found = alive ? container.usage[when](nowNs, () => cgroupStats(record.cgroupPath)) : undefined;
+  return {
     container: containerView(parts, container),
     cgroupPath: record.cgroupPath,
-    timestampNs,
+    timestampNs: found?.atNs ?? nowNs,
     writableLayer,
+    ...(found === undefined ? {} : { usage: found.usage }),
   };
-  const found = alive ? cgroupStats(record.cgroupPath) : undefined;
-  if (found === undefined) return stats;
-  container.cpu ??= new CpuRate(record.startedAtNs || record.createdAtNs);
-  const usage: ResourceUsage = { ...found, cpuNanoCores: container.cpu.next(timestampNs, found.cpuUsageNs) };
-  return { ...stats, usage };
 }

@@ -4,12 +4,12 @@ import { processAlive } from '../../native/pidfd.ts';
 import { processesBelow } from '../cgroup/processes.ts';
 import { cgroupStats, type CgroupStats } from '../cgroup/stats.ts';
 import type { Parts } from '../parts.ts';
-import type { ResourceUsage, SandboxFilter, SandboxStats } from '../pods.ts';
+import type { SandboxFilter, SandboxStats } from '../pods.ts';
 import { ownNamespaces, type Sandbox } from '../sandbox.ts';
 import { listSandboxes, sandboxView } from '../sandbox-view.ts';
 import { statsOfAll } from './container-stats.ts';
-import { CpuRate } from './cpu-rate.ts';
 import { interfacesOf, type InterfaceCounters } from './interfaces.ts';
+import { UsageWatch, type When } from './usage-watch.ts';
 
 /** The link that CNI gives every pod (and the built-in network too). */
 const DEFAULT_INTERFACE = 'eth0';
@@ -18,7 +18,7 @@ const DEFAULT_INTERFACE = 'eth0';
 export async function sandboxStats(parts: Parts, sandbox: Sandbox): Promise<SandboxStats> {
   if (!sandbox.ready)
     throw new Fault('precondition', 'It is not ready, so nothing runs in it', { subject: sandbox.subject });
-  const [stats] = await statsOf(parts, [sandbox]);
+  const [stats] = await statsOf(parts, [sandbox], 'now');
   if (stats !== undefined) return stats;
   throw new Fault('precondition', 'It ended while its statistics were read', { subject: sandbox.subject });
 }
@@ -29,15 +29,17 @@ export function listSandboxStats(parts: Parts, filter: SandboxFilter): Promise<S
   return statsOf(
     parts,
     ready.flatMap(({ id }) => parts.sandboxes.lookup(id) ?? []),
+    'lately',
   );
 }
 
-async function statsOf(parts: Parts, sandboxes: Sandbox[]): Promise<SandboxStats[]> {
+async function statsOf(parts: Parts, sandboxes: Sandbox[], when: When): Promise<SandboxStats[]> {
   const containers = await statsOfAll(
     parts,
     sandboxes.flatMap((sandbox) =>
       [...sandbox.containers.values()].filter(({ record }) => record.phase === 'running'),
     ),
+    when,
   );
   const byPod = Map.groupBy(containers, ({ container }) => container.sandboxId);
   const parents = podsByParent(parts);
@@ -46,7 +48,7 @@ async function statsOf(parts: Parts, sandboxes: Sandbox[]): Promise<SandboxStats
   for (const sandbox of sandboxes) {
     await turn.rest();
     try {
-      const stats = podStats(parts, sandbox, byPod.get(sandbox.id) ?? [], parents);
+      const stats = podStats(parts, sandbox, byPod.get(sandbox.id) ?? [], parents, when);
       if (stats !== undefined) all.push(stats);
     } catch (error) {
       parts.log.warn({ sandbox: sandbox.id, error }, 'statistics of a pod could not be read');
@@ -60,21 +62,23 @@ function podStats(
   sandbox: Sandbox,
   containers: SandboxStats['containers'],
   parents: Map<string, number>,
+  when: When,
 ): SandboxStats | undefined {
   const { record } = sandbox;
-  const timestampNs = parts.clock.nowNs();
+  const nowNs = parts.clock.nowNs();
   const own = ownsCgroup(sandbox, parents);
-  const found = own ? cgroupStats(record.cgroup!.parent) : sum(containers.map(({ usage }) => usage!));
+  sandbox.usage ??= new UsageWatch(record.createdAtNs);
+  const found = own
+    ? sandbox.usage[when](nowNs, () => cgroupStats(record.cgroup!.parent))
+    : sandbox.usage.now(nowNs, () => sum(containers.map(({ usage }) => usage!)));
   const network = networkOf(sandbox);
   if (!sandbox.ready || found === undefined) return undefined;
-  sandbox.cpu ??= new CpuRate(record.createdAtNs);
-  const usage: ResourceUsage = { ...found, cpuNanoCores: sandbox.cpu.next(timestampNs, found.cpuUsageNs) };
   const paths = own ? [record.cgroup!.parent] : containers.map(({ cgroupPath }) => cgroupPath);
   const processes = paths.reduce((count, path) => count + processesBelow(path).length, 0);
   return {
     sandbox: sandboxView(parts, sandbox),
-    timestampNs,
-    usage,
+    timestampNs: found.atNs,
+    usage: found.usage,
     network,
     processes,
     containers,

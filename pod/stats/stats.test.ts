@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { interfacesOf, parseInterfaces } from './interfaces.ts';
 import { CpuRate } from './cpu-rate.ts';
 import { LayerWatch } from './layer-usage.ts';
+import { UsageWatch } from './usage-watch.ts';
 
 const S = 1_000_000_000n;
 
@@ -26,6 +27,41 @@ describe('CpuRate', () => {
     assert.equal(rate.next(10n * S, 1n), 0n);
     assert.equal(rate.next(20n * S, 5n * S), S / 2n);
     assert.equal(rate.next(30n * S, 1n), 0n);
+  });
+});
+
+describe('UsageWatch', () => {
+  const NOTHING = {
+    memoryUsageBytes: 0n,
+    workingSetBytes: 0n,
+    rssBytes: 0n,
+    pageFaults: 0n,
+    majorPageFaults: 0n,
+  };
+  const used = (cpuUsageNs: bigint) => () => ({ ...NOTHING, cpuUsageNs });
+
+  it('tells those who ask in a row the same, with its time, and whoever asks for now what is now', () => {
+    const watch = new UsageWatch(0n);
+    assert.deepEqual(watch.lately(10n * S, used(5n * S)), {
+      atNs: 10n * S,
+      usage: { ...NOTHING, cpuUsageNs: 5n * S, cpuNanoCores: S / 2n },
+    });
+    const soon = watch.lately(10n * S + S / 4n, used(6n * S))!;
+    assert.deepEqual([soon.atNs, soon.usage.cpuUsageNs], [10n * S, 5n * S]);
+    assert.equal(watch.now(10n * S + S / 4n, used(6n * S))!.usage.cpuUsageNs, 6n * S);
+    assert.equal(watch.lately(10n * S + S / 2n, used(7n * S))!.usage.cpuUsageNs, 6n * S);
+    assert.equal(watch.lately(10n * S + S, used(7n * S))!.usage.cpuUsageNs, 7n * S);
+  });
+
+  it('reads again when the clock went back, and has nothing of what is gone', () => {
+    const watch = new UsageWatch(0n);
+    watch.lately(10n * S, used(5n));
+    assert.equal(watch.lately(9n * S, used(6n))!.usage.cpuUsageNs, 6n);
+    assert.equal(
+      watch.now(9n * S, () => undefined),
+      undefined,
+    );
+    assert.equal(watch.lately(9n * S, used(7n))!.usage.cpuUsageNs, 7n);
   });
 });
 
