@@ -33,11 +33,14 @@ async function round(machine: Machine): Promise<void> {
     (output) => output.includes('a pod came and went'),
     () => sleep(onMs),
   );
-  steps.say(`       the power went ${onMs.toFixed(0)} ms after the first pod: ${said.split('\n').length} lines`);
+  steps.say(
+    `       the power went ${onMs.toFixed(0)} ms after the first pod: ${said.split('\n').length} lines`,
+  );
   await machine.boot();
   const after = await soundAfterBoot(machine, 2);
   const last = said.split('\n').findLast((line) => line.startsWith('large: '));
-  if (last === 'large: there') assert.ok(after.images.includes(LARGE), 'an image whose pull was answered is there');
+  if (last === 'large: there')
+    assert.ok(after.images.includes(LARGE), 'an image whose pull was answered is there');
 }
 
 async function main(): Promise<void> {
