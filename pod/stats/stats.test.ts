@@ -53,6 +53,13 @@ describe('UsageWatch', () => {
     assert.equal(watch.lately(10n * S + S, used(7n * S))!.usage.cpuUsageNs, 7n * S);
   });
 
+  it('lets a reading go when nobody asks any more', async () => {
+    const watch = new UsageWatch(0n);
+    watch.now(10n * S, used(5n));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.equal(watch.lately(10n * S, used(6n))!.usage.cpuUsageNs, 6n);
+  });
+
   it('reads again when the clock went back, and has nothing of what is gone', () => {
     const watch = new UsageWatch(0n);
     watch.lately(10n * S, used(5n));

@@ -3,7 +3,12 @@ import type { ResourceUsage } from '../pods.ts';
 import { CpuRate } from './cpu-rate.ts';
 
 /** A kubelet that wants to know all asks for several lists in a row: this long they are told the same numbers. */
-const FRESH_NS = 500_000_000n;
+const FRESH_MS = 500;
+const FRESH_NS = BigInt(FRESH_MS) * 1_000_000n;
+
+/** Those that hold a reading. It is let go when nobody has read for as long: a crowded node's are a megabyte. */
+const holders = new Set<UsageWatch>();
+let letGo: NodeJS.Timeout | undefined;
 
 /** Whether numbers have to be read for this very caller, or may be those that another was just told. */
 export type When = 'now' | 'lately';
@@ -31,7 +36,13 @@ export class UsageWatch {
       found === undefined
         ? undefined
         : { atNs, usage: { ...found, cpuNanoCores: this.#rate.next(atNs, found.cpuUsageNs) } };
+    if (this.#last !== undefined) hold(this);
     return this.#last;
+  }
+
+  /** Lets the last reading go. */
+  forget(): void {
+    this.#last = undefined;
   }
 
   /** The last reading while it is not older than half a second, otherwise a new one. */
@@ -39,4 +50,17 @@ export class UsageWatch {
     const ageNs = atNs - (this.#last?.atNs ?? 0n);
     return ageNs >= 0n && ageNs < FRESH_NS ? this.#last : this.now(atNs, read);
   }
+}
+
+function hold(watch: UsageWatch): void {
+  holders.add(watch);
+  if (letGo !== undefined) {
+    letGo.refresh();
+    return;
+  }
+  letGo = setTimeout(() => {
+    letGo = undefined;
+    for (const holder of holders) holder.forget();
+    holders.clear();
+  }, FRESH_MS).unref();
 }
