@@ -1,12 +1,12 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
-import { releaseProgramPages } from '../../native/memory.ts';
+import { releaseFreeMemory, releaseProgramPages } from '../../native/memory.ts';
 
 /*
  * Loaded into the daemon by NODE_OPTIONS: at SIGUSR2 it collects all garbage and writes what is left to the file that
- * BERTH_HEAP_FILE names; `code` is the part that V8 made of the program: bytecode and machine code. Pages of the program
- * are unmapped, as a daemon at rest unmaps them: whether it has rested lately would be most of the difference between two
+ * BERTH_HEAP_FILE names; `code` is the part that V8 made of the program: bytecode and machine code. What a
+ * daemon at rest gives back is given back, too: whether it has rested lately would be most of the difference between two
  * looks. bin/berth starts Node with --expose-gc.
  */
 
@@ -14,6 +14,7 @@ const file = process.env['BERTH_HEAP_FILE'];
 if (isMainThread && file !== undefined && process.argv.includes('serve'))
   process.on('SIGUSR2', () => {
     globalThis.gc?.();
+    releaseFreeMemory();
     releaseProgramPages();
     const { heapUsed, external } = process.memoryUsage();
     const code = getHeapSpaceStatistics()

@@ -9,7 +9,7 @@ import { Steps } from './steps.ts';
 /*
  * The power goes again and again, each time at another moment: `node test/vm/power-rounds.ts --rounds 20`. Pods and an
  * image come and go until then; after each boot has to hold what the lane asks for after its few losses. Not a part of the
- * lane: a round takes half a minute. The last line is `N passed, N failed`.
+ * lane: a round takes a minute. The last line is `N passed, N failed`.
  */
 
 const { values } = parseArgs({
