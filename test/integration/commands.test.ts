@@ -70,13 +70,17 @@ describe('commands with streams', function () {
       it('have a terminal of the container, whose size follows', async () => {
         const container = await start(way);
         const script =
-          'tty; sleep 0.3; stty size; trap "stty size" WINCH; until [ "$x" = b ]; do read x; done; echo "got $x"';
+          'tty; until stty size 2>/dev/null | grep -qx "45 123"; do sleep 0.1; done; trap "stty size" WINCH; stty size; until [ "$x" = b ]; do read x; done; echo "got $x"';
         const command = await suite.streams.exec(container, ['sh', '-c', script], { tty: true, stdin: true });
         command.resize(123, 45);
         const text = textOf(command.stdout!);
-        await sleep(800);
+        let seen = '';
+        command.stdout!.on('data', (data: Buffer) => (seen += data.toString()));
+        const says = (line: string): Promise<boolean> =>
+          eventually(`it says ${line}`, 20_000, () => (seen.includes(`${line}\r\n`) ? true : undefined));
+        await says('45 123');
         command.resize(10, 20);
-        await sleep(300);
+        await says('20 10');
         command.stdin!.write('a\nb\n');
         const output = await text;
         assert.match(output, /^\/dev\/pts\/0\r\n45 123\r\n/);
