@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxImage, pushImage } from '../../image-builder.ts';
 import {
   containerConfig,
@@ -111,8 +112,9 @@ async function churn(workers: number): Promise<void> {
     for (;;) {
       await node.client.call('PullImage', image);
       console.log('large: there');
-      await node.client.call('ImageStatus', image);
       console.log('large: going');
+      // The host hears of it before it is true, also when the power goes in between.
+      await sleep(200);
       await node.client.call('RemoveImage', image);
     }
   };
