@@ -68,7 +68,7 @@ export class ExitWatcher {
   /**
    * Reaps children that have ended and that nobody watches: orphans that the kernel gave to this process because it
    * is a subreaper. Returns how many. A child whose pid is not yet watched would be lost to its starter, so spawn
-   * and watch belong into one turn of the event loop, or between `expectOrphan` and its end.
+   * and watch belong into one turn of the event loop, or between `expectOrphan` and its end (`startChild`).
    */
   reapOrphans(): number {
     if (this.#expecting > 0) return 0;

@@ -1,11 +1,12 @@
 import { writeSync } from 'node:fs';
 import { sleep } from '../ground/wait.ts';
+import { startChild } from './child.ts';
 import { isErrno } from './errno.ts';
 import type { ExitStatus, ExitWatcher } from './exits.ts';
 import { closeFd, memfd, pipe2 } from './fd.ts';
 import { OutputPipe } from './output.ts';
 import { SIG } from './signals.ts';
-import { devNullFd, spawn, type SpawnOptions } from './spawn.ts';
+import { devNullFd, type SpawnOptions } from './spawn.ts';
 
 export interface RunResult {
   /** 128 + n when signal n ended it. */
@@ -47,7 +48,7 @@ export interface Started {
 }
 
 /** Starts a child with these standard streams, which stay the caller's. */
-export type Start = (stdin: number, stdout: number, stderr: number) => Started;
+export type Start = (stdin: number, stdout: number, stderr: number) => Promise<Started>;
 
 const DEFAULT_MAX_OUTPUT = 1024 * 1024;
 const DEFAULT_DRAIN_MS = 100;
@@ -60,21 +61,21 @@ const DEFAULT_DRAIN_MS = 100;
  * started.
  */
 export function run(exits: ExitWatcher, options: RunOptions): Promise<RunResult> {
-  return collect(options, (...streams) => {
+  return collect(options, async (...streams) => {
     const fds = [...streams, ...(options.extraFds ?? [])];
-    const pid = spawn({ ...options, fds, setpgroup: true });
+    const { pid, exited } = await startChild(exits, { ...options, fds, setpgroup: true });
     const kill = (): void => {
       options.beforeKill?.(pid);
       killGroup(pid);
     };
-    return { exited: exits.watch(pid), kill };
+    return { exited, kill };
   });
 }
 
-/** As `run`, for a child that is started in another way. Rejects with what `start` throws. */
+/** As `run`, for a child that is started in another way. Rejects as `start` does. */
 export async function collect(options: CollectOptions, start: Start): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const { child, stdout, stderr } = startWithPipes(options, start);
+  const { child, stdout, stderr } = await startWithPipes(options, start);
   let killed: RunResult['killed'];
   let over = false;
   const kill = (why: 'timeout' | 'abort'): void => {
@@ -86,6 +87,8 @@ export async function collect(options: CollectOptions, start: Start): Promise<Ru
   const timer =
     options.timeoutMs === undefined ? undefined : setTimeout(() => kill('timeout'), options.timeoutMs);
   options.signal?.addEventListener('abort', onAbort, { once: true });
+  // The caller may have left while it was being started.
+  if (options.signal?.aborted === true) onAbort();
   let status: ExitStatus;
   try {
     status = await child.exited;
@@ -111,7 +114,7 @@ interface Running {
   stderr: OutputPipe;
 }
 
-function startWithPipes(options: CollectOptions, start: Start): Running {
+async function startWithPipes(options: CollectOptions, start: Start): Promise<Running> {
   const theirs: number[] = [];
   const ours: number[] = [];
   const max = options.maxOutput ?? DEFAULT_MAX_OUTPUT;
@@ -123,7 +126,7 @@ function startWithPipes(options: CollectOptions, start: Start): Running {
       theirs.push(write);
     }
     const [out, err] = theirs.slice(-2) as [number, number];
-    const child = start(stdin, out, err);
+    const child = await start(stdin, out, err);
     const [stdout, stderr] = ours.splice(0).map((fd) => new OutputPipe(fd, max)) as [OutputPipe, OutputPipe];
     return { child, stdout, stderr };
   } finally {

@@ -1,7 +1,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
+import { Limit } from '../ground/limit.ts';
 import { isErrno, E, ErrnoError } from './errno.ts';
 import { O, openPath } from './fd.ts';
-import { bind } from './libc.ts';
+import { bind, bindInPool } from './libc.ts';
 
 /**
  * Children by posix_spawn(3): no copy of this process' page tables, about 0.2 ms however large it is.
@@ -44,18 +45,24 @@ const setSigmask = bind<[Buffer, Buffer]>(
 const setSigdefault = bind<[Buffer, Buffer]>(
   'int posix_spawnattr_setsigdefault(void *attributes, const void *set)',
 );
-const posixSpawn = bind<[number[], string, Buffer, Buffer, (string | null)[], (string | null)[]]>(
-  'int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
-);
+type SpawnArguments = [Buffer, string, Buffer, Buffer, (string | null)[], (string | null)[]];
+const POSIX_SPAWN =
+  'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)';
+const posixSpawn = bind<SpawnArguments>(POSIX_SPAWN);
+const posixSpawnInPool = bindInPool<SpawnArguments>(POSIX_SPAWN);
 
 // Sizes and values of glibc's <spawn.h> on x86-64, with room to spare for the two opaque structures.
 const ACTIONS_SIZE = 80;
 const ATTRIBUTES_SIZE = 336;
 const SIGSET_SIZE = 128;
+const PID_SIZE = 4;
 const SETPGROUP = 0x02;
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
 const SETSID = 0x80;
+
+/** The pool has a few threads, and others want some of them. */
+const POOL = new Limit(2);
 
 const NO_SIGNALS = Buffer.alloc(SIGSET_SIZE);
 const ALL_SIGNALS = Buffer.alloc(SIGSET_SIZE, 0xff);
@@ -70,15 +77,40 @@ export function devNullFd(): number {
 
 /**
  * Starts a child and returns its pid. Somebody must wait for it: give it to `ExitWatcher.watch` in the same turn.
- * Works on any thread; the child is born in the namespaces of the calling thread.
+ * Works on any thread; the child is born in the namespaces of the calling thread, which waits (`spawnInPool` does not).
  * Throws ErrnoError: ENOENT when there is no such program, EINVAL when a string holds a NUL, E2BIG, EAGAIN, …
  */
 export function spawn(options: SpawnOptions): number {
+  using prepared = prepare(options);
+  must(prepared.call, posixSpawn(...prepared.arguments));
+  return prepared.pid();
+}
+
+/**
+ * The same on a thread of Node's pool: whoever starts a child waits until that has become its program (vfork(2)), which
+ * takes some milliseconds when the processors are busy. The child is born in the namespaces of the process. The file
+ * descriptors have to stay open until this settles; rejects as `spawn` throws.
+ */
+export async function spawnInPool(options: SpawnOptions): Promise<number> {
+  using prepared = prepare(options);
+  must(prepared.call, await POOL.run(() => posixSpawnInPool(...prepared.arguments)));
+  return prepared.pid();
+}
+
+interface Prepared extends Disposable {
+  /** What is about to be done, for errors. */
+  call: string;
+  arguments: SpawnArguments;
+  /** The child's pid after the call. */
+  pid(): number;
+}
+
+function prepare(options: SpawnOptions): Prepared {
   const call = `spawn ${options.path}${options.cwd === undefined ? '' : ` in ${options.cwd}`}`;
   const path = options.path.includes('/') ? options.path : findExecutable(options.path);
   if (path === undefined) throw new ErrnoError(call, E.ENOENT, 'not found in PATH');
   const env = options.env ?? [`PATH=${DEFAULT_PATH}`];
-  for (const text of [...options.argv, ...env])
+  for (const text of [path, ...options.argv, ...env])
     if (text.includes('\0')) throw new ErrnoError(call, E.EINVAL, 'an argument holds a NUL byte');
 
   const attributes = Buffer.alloc(ATTRIBUTES_SIZE);
@@ -90,17 +122,20 @@ export function spawn(options: SpawnOptions): number {
 
   const actions = Buffer.alloc(ACTIONS_SIZE);
   must(call, initActions(actions));
-  try {
-    const fds = options.fds ?? [devNullFd(), devNullFd(), devNullFd()];
-    for (const [from, to] of dupPlan(fds)) must(call, addDup2(actions, from, to));
-    must(call, addCloseFrom(actions, fds.length));
-    if (options.cwd !== undefined) must(call, addChdir(actions, options.cwd));
-    const pid = [0];
-    must(call, posixSpawn(pid, path, actions, attributes, [...options.argv, null], [...env, null]));
-    return pid[0]!;
-  } finally {
-    destroyActions(actions);
-  }
+  using undo = new DisposableStack();
+  undo.defer(() => destroyActions(actions));
+  const fds = options.fds ?? [devNullFd(), devNullFd(), devNullFd()];
+  for (const [from, to] of dupPlan(fds)) must(call, addDup2(actions, from, to));
+  must(call, addCloseFrom(actions, fds.length));
+  if (options.cwd !== undefined) must(call, addChdir(actions, options.cwd));
+  const pid = Buffer.alloc(PID_SIZE);
+  const made = undo.move();
+  return {
+    call,
+    arguments: [pid, path, actions, attributes, [...options.argv, null], [...env, null]],
+    pid: () => pid.readInt32LE(),
+    [Symbol.dispose]: () => made.dispose(),
+  };
 }
 
 /** These functions return the error number instead of setting errno. */

@@ -3,11 +3,12 @@ import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { Fault } from '../ground/fault.ts';
 import { isErrno } from '../native/errno.ts';
+import { startChild } from '../native/child.ts';
 import type { ExitWatcher } from '../native/exits.ts';
 import { closeFd, pipe2 } from '../native/fd.ts';
 import { killProcess, processAlive, processStartTime } from '../native/pidfd.ts';
 import { SIG } from '../native/signals.ts';
-import { DEFAULT_PATH, devNullFd, spawn } from '../native/spawn.ts';
+import { DEFAULT_PATH, devNullFd } from '../native/spawn.ts';
 import { connectPackets } from '../native/unix-socket.ts';
 import { tellConmon } from './conmon-control.ts';
 import { reopenConmonLog } from './conmon-log.ts';
@@ -47,40 +48,30 @@ export class Conmon implements Monitor {
 
   begin(request: MonitorRequest): MonitorStart {
     using undo = new DisposableStack();
+    using theirs = new DisposableStack();
     const [sync, theirSync] = pipe2();
     undo.defer(() => closeFd(sync));
-    using theirs = new DisposableStack();
     theirs.defer(() => closeFd(theirSync));
     const [theirGo, go] = pipe2();
     undo.defer(() => closeFd(go));
     theirs.defer(() => closeFd(theirGo));
-    const pid = spawn({
-      path: this.#options.path,
-      argv: this.#argv(request),
-      env: [
-        `PATH=${request.restore === undefined ? '' : `${dirname(request.restore.criu)}:`}${DEFAULT_PATH}`,
-        `_OCI_SYNCPIPE=${SYNC_FD}`,
-        `_OCI_STARTPIPE=${START_FD}`,
-      ],
-      fds: [devNullFd(), devNullFd(), devNullFd(), theirSync, theirGo],
-      cwd: request.bundle,
-      setsid: true,
-    });
-    undo.move();
-    const monitor: ProcessMark = { pid, startTime: processStartTime(pid) ?? 0n };
-    const ended = this.#options.exits.watch(pid).then(() => void this.#children.delete(pid));
-    this.#children.set(pid, ended);
-    let report: Promise<string> | undefined;
-    const abandon = async (): Promise<void> => {
-      // First the end, then the pipes: a conmon that finds its pipe closed takes that for the word to go on.
-      await this.#abandon(monitor);
-      if (report === undefined) for (const fd of [sync, go]) closeFd(fd);
-    };
+    const lent = theirs.move();
+    const pipes = undo.move();
+    const starting = this.#start(request, theirSync, theirGo).finally(() => lent.dispose());
+    // `create` tells of it.
+    starting.catch(() => pipes.dispose());
     return {
-      abandon,
+      abandon: async () => {
+        const monitor = await starting.catch(() => undefined);
+        // First the end, then the pipes: a conmon that finds its pipe closed takes that for the word to go on.
+        if (monitor !== undefined) await this.#abandon(monitor);
+        pipes.dispose();
+      },
       create: async (signal) => {
+        const monitor = await starting;
         try {
-          report = readLine(sync, signal);
+          pipes.move();
+          const report = readLine(sync, signal);
           writeStart(go);
           const verb = request.restore === undefined ? 'create' : 'restore';
           const init = createdInit(await report, `${request.runtime.name} ${verb}`);
@@ -91,6 +82,25 @@ export class Conmon implements Monitor {
         }
       },
     };
+  }
+
+  /** Starts conmon; the two ends of pipes are what it is given. */
+  async #start(request: MonitorRequest, sync: number, go: number): Promise<ProcessMark> {
+    const { pid, exited } = await startChild(this.#options.exits, {
+      path: this.#options.path,
+      argv: this.#argv(request),
+      env: [
+        `PATH=${request.restore === undefined ? '' : `${dirname(request.restore.criu)}:`}${DEFAULT_PATH}`,
+        `_OCI_SYNCPIPE=${SYNC_FD}`,
+        `_OCI_STARTPIPE=${START_FD}`,
+      ],
+      fds: [devNullFd(), devNullFd(), devNullFd(), sync, go],
+      cwd: request.bundle,
+      setsid: true,
+    });
+    const ended = exited.then(() => void this.#children.delete(pid));
+    this.#children.set(pid, ended);
+    return { pid, startTime: processStartTime(pid) ?? 0n };
   }
 
   exitOf(id: string): ExitRecord | undefined {

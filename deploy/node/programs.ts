@@ -2,7 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { Fault } from '../../ground/fault.ts';
 import { ExitWatcher } from '../../native/exits.ts';
 import { CLONE, returning, setns, unshare } from '../../native/namespaces.ts';
-import { collect } from '../../native/run.ts';
+import { collect, type Start } from '../../native/run.ts';
 import { findExecutable, spawn } from '../../native/spawn.ts';
 import { unmountBelow } from './host-mounts.ts';
 
@@ -33,7 +33,7 @@ export async function hostPrograms(root: string): Promise<HostPrograms & AsyncDi
   const entering = root === '/' ? undefined : namespacesOfInit(root);
   const exits = await ExitWatcher.start();
   const run: HostPrograms['run'] = async (argv, timeoutMs) => {
-    const start = (stdin: number, stdout: number, stderr: number) => {
+    const start: Start = async (stdin, stdout, stderr) => {
       const pid = startIn(entering, argv, [stdin, stdout, stderr]);
       return { exited: exits.watch(pid), kill: () => killGroup(pid) };
     };

@@ -52,7 +52,7 @@ async function begin(
   signal: AbortSignal | undefined,
 ): Promise<StartedCommand> {
   for (const start of [startByJoining, startByRuntime]) {
-    const command = start(parts, container, request);
+    const command = await start(parts, container, request);
     if (command === undefined) continue;
     // Whoever waits for the command looks at that.
     command.exited.catch(() => {});

@@ -1,10 +1,11 @@
 import { Fault } from '../../ground/fault.ts';
-import { OwnedFd, pipe2, sealedProgram, socketpair } from '../../native/fd.ts';
+
+import { startChild, type Child } from '../../native/child.ts';
 import type { ExitStatus, ExitWatcher } from '../../native/exits.ts';
+import { OwnedFd, pipe2, sealedProgram, socketpair } from '../../native/fd.ts';
 import { pidfdOpen, processStartTime } from '../../native/pidfd.ts';
 import type { Started } from '../../native/run.ts';
 import { SIG } from '../../native/signals.ts';
-import { spawn } from '../../native/spawn.ts';
 import type { ProcessMark } from '../monitor.ts';
 import type { CallList } from './call-list.ts';
 import { ENTRY_FD, entryCalls, type EntryOrder } from './entry.ts';
@@ -45,26 +46,42 @@ export class Joining implements Started {
   readonly #exits: ExitWatcher;
   readonly #list: CallList;
   readonly #cgroupPath: string;
-  readonly #entry: number;
+  readonly #entry: Child;
   readonly #report: ReportSocket;
   readonly #status: StatusPipe;
   #command: { supervisor: ProcessMark; exited: Promise<ExitStatus> } | undefined;
 
+  private constructor(
+    exits: ExitWatcher,
+    list: CallList,
+    cgroupPath: string,
+    entry: Child,
+    report: number,
+    status: number,
+  ) {
+    this.#exits = exits;
+    this.#list = list;
+    this.#cgroupPath = cgroupPath;
+    this.#entry = entry;
+    this.#status = new StatusPipe(status);
+    this.#report = new ReportSocket(report, (bytes) => this.#hear(bytes));
+    this.begun = this.#report.ended;
+    this.exited = this.#wait();
+  }
+
   /**
-   * Starts the entry, synchronously in some 0.4 ms. Throws Fault `precondition` when the container's process is gone,
-   * ErrnoError when the entry cannot be started.
+   * Starts the entry; resolves when it runs. The streams stay the caller's. Rejects with Fault `precondition` when the
+   * container's process is gone, with ErrnoError when the entry cannot be started.
    */
-  constructor(
+  static async start(
     exits: ExitWatcher,
     order: EntryOrder,
     init: ProcessMark,
     streams: readonly [stdin: number, stdout: number, stderr: number],
-  ) {
-    this.#exits = exits;
-    this.#list = entryCalls(order);
-    this.#cgroupPath = order.cgroupPath;
+  ): Promise<Joining> {
+    const list = entryCalls(order);
     using container = openProcess(init);
-    using program = new OwnedFd(sealedProgram('berth-exec', this.#list.program()));
+    using program = new OwnedFd(sealedProgram('berth-exec', list.program()));
     const [ours, theirs] = socketpair();
     const [statusIn, statusOut] = pipe2();
     using undo = new DisposableStack();
@@ -72,7 +89,7 @@ export class Joining implements Started {
     undo.use(new OwnedFd(statusIn));
     using status = new OwnedFd(statusOut);
     using report = new OwnedFd(theirs);
-    this.#entry = spawn({
+    const entry = await startChild(exits, {
       path: `/proc/self/fd/${ENTRY_FD.program}`,
       argv: ['berth-exec'],
       env: [],
@@ -80,10 +97,7 @@ export class Joining implements Started {
       setpgroup: true,
     });
     undo.move();
-    this.#status = new StatusPipe(statusIn);
-    this.#report = new ReportSocket(ours, (bytes) => this.#hear(bytes));
-    this.begun = this.#report.ended;
-    this.exited = this.#wait();
+    return new Joining(exits, list, order.cgroupPath, entry, ours, statusIn);
   }
 
   kill(): void {
@@ -91,12 +105,12 @@ export class Joining implements Started {
     if (this.#command !== undefined) return killSupervised(this.#command.supervisor, this.#cgroupPath);
     // An inner process that nobody knows of yet finds the gate closed.
     this.#report.close();
-    process.kill(this.#entry, SIG.SIGKILL);
+    process.kill(this.#entry.pid, SIG.SIGKILL);
   }
 
   async #wait(): Promise<ExitStatus> {
     try {
-      const outer = await this.#exits.watch(this.#entry);
+      const outer = await this.#entry.exited;
       this.#report.drain();
       if (this.#command !== undefined) return await this.#command.exited;
       this.failure ??= { what: 'start', errno: 0, command: false };

@@ -12,11 +12,11 @@ import { complain, wayWords, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
 
 /** Starts a command by joining the container; undefined when that cannot be done here. */
-export function startByJoining(
+export async function startByJoining(
   parts: Parts,
   container: Container,
   request: ExecRequest,
-): StartedCommand | undefined {
+): Promise<StartedCommand | undefined> {
   if (whyByRuntime(parts, container) !== undefined) return undefined;
   const { command } = request;
   const streams = request.tty
@@ -24,7 +24,7 @@ export function startByJoining(
     : new CommandPipes(request);
   try {
     const order = entryOrder(parts, container, command, request.tty);
-    const joining = new Joining(parts.exits, order, container.record.monitored!.init, streams.theirs);
+    const joining = await Joining.start(parts.exits, order, container.record.monitored!.init, streams.theirs);
     streams.closeTheirs();
     return {
       streams,

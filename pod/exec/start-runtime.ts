@@ -1,11 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
+import { startChild, type Child } from '../../native/child.ts';
 import type { ExitStatus } from '../../native/exits.ts';
 import { killProcess, processStartTime } from '../../native/pidfd.ts';
 import type { Started } from '../../native/run.ts';
 import { SIG } from '../../native/signals.ts';
-import { spawn } from '../../native/spawn.ts';
 import type { Container } from '../container.ts';
 import { readLog } from '../oci-driver.ts';
 import { lastRuntimeError, type ExecFiles } from '../oci-runtime.ts';
@@ -25,13 +25,17 @@ let commands = 0;
 
 /**
  * Starts a command by the OCI runtime's exec, which ends as soon as the command has begun: the daemon is the command's
- * parent then, as with the other way. Throws when the runtime cannot be started.
+ * parent then, as with the other way. Rejects when the runtime cannot be started.
  */
-export function startByRuntime(parts: Parts, container: Container, request: ExecRequest): StartedCommand {
+export async function startByRuntime(
+  parts: Parts,
+  container: Container,
+  request: ExecRequest,
+): Promise<StartedCommand> {
   const console = request.tty ? join(parts.paths.consoles, String(commands)) : undefined;
   const streams = runtimeStreams(parts, request, console);
   try {
-    const { begun, exited, kill } = launchByRuntime(
+    const { begun, exited, kill } = await launchByRuntime(
       parts,
       container,
       request.command,
@@ -55,13 +59,13 @@ export interface LaunchedCommand extends Started {
  * The same with standard streams of the caller's, or with a terminal whose master is sent to the socket `console`.
  * (With the runtime as the command's parent its exit would wait for whoever holds the output: runc copies it.)
  */
-export function launchByRuntime(
+export async function launchByRuntime(
   parts: Parts,
   container: Container,
   command: string[],
   theirs: readonly [stdin: number, stdout: number, stderr: number],
   console?: string,
-): LaunchedCommand {
+): Promise<LaunchedCommand> {
   const { record } = container;
   const { runtime, status } = parts.handlers.pick(record.handler);
   using written = new DisposableStack();
@@ -79,7 +83,7 @@ export function launchByRuntime(
   const cgroup = CommandCgroup.open(record.cgroupPath, status.features.commandCgroups);
   made.defer(() => void cgroup?.[Symbol.asyncDispose]());
   const line = runtime.exec(record.id, { ...files, ...(cgroup && { cgroup: cgroup.flag }) });
-  const outer = spawn({ ...line, fds: [...theirs], setpgroup: true });
+  const outer = await startChild(parts.exits, { ...line, fds: [...theirs], setpgroup: true });
   const running = new RuntimeCommand(parts, record.cgroupPath, cgroup, outer, files);
   const { begun, exited } = running;
   const [notes, place] = [written.move(), made.move()];
@@ -112,16 +116,15 @@ class RuntimeCommand implements LaunchedCommand {
     parts: Parts,
     container: string,
     own: CommandCgroup | undefined,
-    outer: number,
+    outer: Child,
     files: ExecFiles,
   ) {
     this.#container = container;
     this.#own = own;
     // From the runtime's end on the command is an orphan.
     const orphan = parts.exits.expectOrphan();
-    const ended = parts.exits.watch(outer);
-    this.#process = { pid: outer, startTime: processStartTime(outer) ?? 0n };
-    const command = ended
+    this.#process = { pid: outer.pid, startTime: processStartTime(outer.pid) ?? 0n };
+    const command = outer.exited
       .then((status) => {
         if (status.code !== 0) return { refusal: refusalOf(files.log), exited: Promise.resolve(status) };
         const pid = Number(readFileSync(files.detached!.pid, 'latin1'));

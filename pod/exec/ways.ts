@@ -31,8 +31,8 @@ export async function byJoining(
   const giveUp = (trouble: string): undefined => void complain(parts, trouble);
   let result: RunResult;
   try {
-    result = await collect(options, (...streams) => {
-      joining = new Joining(parts.exits, order, container.record.monitored!.init, streams);
+    result = await collect(options, async (...streams) => {
+      joining = await Joining.start(parts.exits, order, container.record.monitored!.init, streams);
       return joining;
     });
   } catch (error) {
@@ -54,8 +54,8 @@ export async function byRuntime(
 ): Promise<CommandOutcome> {
   let launched: LaunchedCommand | undefined;
   // Not the node's /dev/null as input: crun gives the standard streams to the command's user.
-  const result = await collect({ ...options, stdin: new Uint8Array() }, (...streams) => {
-    launched = launchByRuntime(parts, container, command, streams);
+  const result = await collect({ ...options, stdin: new Uint8Array() }, async (...streams) => {
+    launched = await launchByRuntime(parts, container, command, streams);
     return launched;
   });
   return { result, failure: (await launched?.begun)?.words };

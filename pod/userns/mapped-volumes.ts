@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { Fault } from '../../ground/fault.ts';
 import { waitOrAbort } from '../../ground/wait.ts';
 import { E, ErrnoError, isErrno } from '../../native/errno.ts';
+import { startChild, type Child } from '../../native/child.ts';
 import type { ExitWatcher } from '../../native/exits.ts';
 import { closeFd, OwnedFd, pipe2, sealedProgram } from '../../native/fd.ts';
 import { mounts, umount } from '../../native/mount.ts';
 import { SIG } from '../../native/signals.ts';
-import { devNullFd, spawn } from '../../native/spawn.ts';
+import { devNullFd } from '../../native/spawn.ts';
 import { CallList } from '../exec/call-list.ts';
 import { readReport, REPORT_SIZE } from '../exec/interpreter.ts';
 
@@ -176,9 +177,9 @@ async function runCalls(
   const program = held.use(new OwnedFd(sealedProgram(VOLUMES_PROGRAM, list.program())));
   const [report, theirReport] = pipe2();
   held.defer(() => closeFd(report));
-  let pid: number;
+  let child: Child;
   try {
-    pid = spawn({
+    child = await startChild(exits, {
       path: `/proc/self/fd/${PROGRAM_FD}`,
       argv: [VOLUMES_PROGRAM, id],
       env: [],
@@ -187,12 +188,11 @@ async function runCalls(
   } finally {
     closeFd(theirReport);
   }
-  const ended = exits.watch(pid);
   try {
-    const { code } = await waitOrAbort(ended, signal);
+    const { code } = await waitOrAbort(child.exited, signal);
     if (code === 0) return undefined;
   } catch (error) {
-    process.kill(pid, SIG.SIGKILL);
+    process.kill(child.pid, SIG.SIGKILL);
     if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error;
     throw new Fault('deadline', 'The source of a volume did not answer in time', {
       hint: 'is it on a network file system whose server is gone?',

@@ -1,8 +1,9 @@
 import { Fault } from '../../ground/fault.ts';
 import { waitOrAbort } from '../../ground/wait.ts';
 import { ErrnoError } from '../../native/errno.ts';
+import { startChild } from '../../native/child.ts';
 import type { ExitWatcher } from '../../native/exits.ts';
-import { devNullFd, spawn } from '../../native/spawn.ts';
+import { devNullFd } from '../../native/spawn.ts';
 import { O, OwnedFd, openPath, sealedProgram, socketpair } from '../../native/fd.ts';
 import type { IdMappings } from '../../native/id-mapping.ts';
 import { CallList } from '../exec/call-list.ts';
@@ -26,6 +27,8 @@ export async function makeUserNamespace(
   const list = new CallList();
   enterNewUserNamespace(list);
   const { promise: made, resolve, reject } = Promise.withResolvers<void>();
+  // Whoever waits for it below has the reason.
+  made.catch(() => {});
   using held = new DisposableStack();
   const program = held.use(new OwnedFd(sealedProgram('berth-userns', list.program())));
   const [ours, theirs] = socketpair();
@@ -36,14 +39,13 @@ export async function makeUserNamespace(
   });
   held.defer(() => report.close());
   const theirReport = held.use(new OwnedFd(theirs));
-  const pid = spawn({
+  const { pid, exited } = await startChild(exits, {
     path: `/proc/self/fd/${PROGRAM_FD}`,
     argv: ['berth-userns'],
     env: [],
     fds: [devNullFd(), devNullFd(), devNullFd(), theirReport.fd, program.fd],
   });
-  const ended = exits.watch(pid);
-  void ended.then(() => {
+  void exited.then(() => {
     report.drain();
     reject(cannot(undefined));
   });
@@ -55,7 +57,7 @@ export async function makeUserNamespace(
   } finally {
     // Its gate closes, and it ends.
     report.close();
-    await ended;
+    await exited;
   }
 }
 
