@@ -4,7 +4,7 @@ import type { AttachHub } from './attach/hub.ts';
 import type { ContainerConfig, LinuxResources } from './config.ts';
 import { shortId } from './directory.ts';
 import type { Monitored } from './monitor.ts';
-import type { ContainerState } from './pods.ts';
+import type { ContainerState, ContainerView } from './pods.ts';
 import type { UsageWatch } from './stats/usage-watch.ts';
 import type { LayerWatch } from './stats/layer-usage.ts';
 import type { CommandTemplate } from './exec/command-template.ts';
@@ -93,6 +93,8 @@ export class Container {
   template: CommandTemplate | undefined;
   /** Processes that the kernel had killed for want of memory when it was told to stop: they did not end it. */
   oomKillsAtStop = 0;
+  /** As callers see it, once somebody has asked. */
+  view: ContainerView | undefined;
   /** What statistics remember of earlier ones. */
   usage: UsageWatch | undefined;
   layer: LayerWatch | undefined;

@@ -1,11 +1,11 @@
 import type { SandboxConfig } from './config.ts';
 import type { Container } from './container.ts';
-import { containerView } from './container-view.ts';
+import { containerNow } from './container-view.ts';
 import type { QueueBounds } from './event-queue.ts';
 import type { Parts } from './parts.ts';
 import type { PodEvent, PodEventKind } from './pods.ts';
 import type { Sandbox } from './sandbox.ts';
-import { sandboxView } from './sandbox-view.ts';
+import { sandboxNow } from './sandbox-view.ts';
 
 /** What an object takes beside its texts: its status has some twenty fields. */
 const OBJECT_BYTES = 1024;
@@ -53,7 +53,7 @@ function eventOf(parts: Parts, sandbox: Sandbox, id: string, kind: PodEventKind)
     id,
     kind,
     atNs: parts.clock.nowNs(),
-    sandbox: sandboxView(parts, sandbox),
-    containers: listed.map((container) => containerView(parts, container)),
+    sandbox: sandboxNow(parts, sandbox),
+    containers: listed.map((container) => containerNow(parts, container)),
   };
 }

@@ -15,15 +15,15 @@ export type SandboxState = 'ready' | 'notready';
 
 /** A sandbox as the caller sees it. */
 export interface SandboxView {
-  id: string;
-  config: SandboxConfig;
-  handler: string;
-  state: SandboxState;
-  createdAtNs: bigint;
+  readonly id: string;
+  readonly config: SandboxConfig;
+  readonly handler: string;
+  readonly state: SandboxState;
+  readonly createdAtNs: bigint;
   /** Primary first; empty on the node's network. */
-  addresses: string[];
+  readonly addresses: string[];
   /** The node's end of its link; empty when there is none, or nobody says. */
-  hostLink: string;
+  readonly hostLink: string;
   /** For people: pid of pause, pins, attachment, debts. */
   info(): Record<string, unknown>;
 }
@@ -32,25 +32,25 @@ export type ContainerState = 'created' | 'running' | 'exited' | 'unknown';
 
 /** A container as the caller sees it. Times are zero while they have not come. */
 export interface ContainerView {
-  id: string;
-  sandboxId: string;
-  config: ContainerConfig;
-  state: ContainerState;
-  createdAtNs: bigint;
-  startedAtNs: bigint;
-  finishedAtNs: bigint;
-  exitCode: number;
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly config: ContainerConfig;
+  readonly state: ContainerState;
+  readonly createdAtNs: bigint;
+  readonly startedAtNs: bigint;
+  readonly finishedAtNs: bigint;
+  readonly exitCode: number;
   /** Completed, Error, OOMKilled, StartError, Unknown, or empty. */
-  reason: string;
-  message: string;
-  imageId: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly imageId: string;
   /** Digest reference of the image, or its id. */
-  imageRef: string;
+  readonly imageRef: string;
   /** Absolute path; empty when the container has no log. */
-  logPath: string;
-  user: { uid: number; gid: number; supplementalGroups: number[] };
-  resources: LinuxResources | undefined;
-  stopSignal: string;
+  readonly logPath: string;
+  readonly user: { uid: number; gid: number; supplementalGroups: number[] };
+  readonly resources: LinuxResources | undefined;
+  readonly stopSignal: string;
   info(): Record<string, unknown>;
 }
 

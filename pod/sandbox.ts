@@ -4,6 +4,7 @@ import type { Attachment } from '../network/pod-network.ts';
 import type { PodCgroup } from './cgroup/pod-cgroup.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Container } from './container.ts';
+import type { SandboxView } from './pods.ts';
 import type { MadeSandbox } from './sandbox-maker.ts';
 import type { UsageWatch } from './stats/usage-watch.ts';
 import { shortId } from './directory.ts';
@@ -43,6 +44,8 @@ export class Sandbox {
   readonly containers = new Map<string, Container>();
   /** Nobody has this sandbox's id yet: the next call with its name gets it. */
   adoptable = false;
+  /** As callers see it, once somebody has asked. */
+  view: SandboxView | undefined;
   /** What statistics remember of earlier ones. */
   usage: UsageWatch | undefined;
   /** The running stop or removal, for twins to join. */

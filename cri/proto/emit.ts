@@ -279,7 +279,7 @@ export type Input<T> = T extends bigint
   : T extends string | number | boolean | null | undefined | Uint8Array
     ? T
     : T extends (infer One)[]
-      ? Input<One>[]
+      ? readonly Input<One>[]
       : { [K in keyof T]?: Input<T[K]> | undefined };
 
 /** One message type. \`decode\` gives every field a value; it throws RangeError or Error on what is no such message. */

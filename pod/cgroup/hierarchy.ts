@@ -77,7 +77,8 @@ export function controllerDirectory(
   path: string,
 ): string | undefined {
   const tree = hierarchy.version === 2 ? hierarchy.trees[0] : hierarchy.controllers.get(controller);
-  return tree === undefined ? undefined : join(tree, path);
+  // Put together by hand: statistics of a crowded node ask for this thousands of times.
+  return tree === undefined ? undefined : `${tree}${path.startsWith('/') ? '' : '/'}${path}`;
 }
 
 /** Every tree in which a cgroup of ours can be: what is made has to be removed from all of them. */

@@ -10,7 +10,7 @@ export interface Sample {
   name: string;
   kind: 'counter' | 'gauge';
   timestampNs: bigint;
-  labels: string[];
+  labels: readonly string[];
   value: bigint;
 }
 
@@ -45,12 +45,17 @@ export function samplesOf<F>(
   base: readonly string[],
   timestampNs: bigint,
 ): Sample[] {
-  return rows.flatMap(({ name, kind, read }) =>
-    [read(facts) ?? []].flat().map((one) => {
-      const { labels, value } = typeof one === 'bigint' ? { labels: [], value: one } : one;
-      return { name, kind, timestampNs, labels: [...base, ...labels], value };
-    }),
-  );
+  const samples: Sample[] = [];
+  for (const { name, kind, read } of rows) {
+    const add = (one: Value): void => {
+      const [labels, value] = typeof one === 'bigint' ? [base, one] : [[...base, ...one.labels], one.value];
+      samples.push({ name, kind, timestampNs, labels, value });
+    };
+    const found = read(facts);
+    if (Array.isArray(found)) found.forEach(add);
+    else if (found !== undefined) add(found);
+  }
+  return samples;
 }
 
 /** A counter that only grows. */
