@@ -46,6 +46,8 @@ const BACK_OFF = { initialMs: 1_000, maxMs: 8_000 };
 /** How long the whole node may need to be as it should; a bound against hanging, no measure. */
 const SETTLE_LIMIT_MS = 240_000;
 const ADOPT_MS = 6_000;
+/** A daemon that was weighed has to read its program's pages again, which the weighing made it give back. */
+const RECOVER_MS = 1_000;
 
 /** Lives one day and resolves with what was seen. Rejects when a part of it never comes about, or something is left. */
 export async function liveDay(options: DayOptions): Promise<DayResult> {
@@ -132,6 +134,7 @@ class Day implements Scene {
       await sleep(Math.max(0, phaseSeconds * 1000 - (performance.now() - begun)));
       clock.pause();
       const weight = await this.#scales.weigh();
+      await sleep(RECOVER_MS);
       clock.resume();
       weights.push(weight);
       const { heap, code, pss, fds, threads } = weight;
