@@ -56,6 +56,18 @@ describe('trees of containers', () => {
     assert.equal(fs.readFileSync(join(root, 'kept/file')).length, 40_000);
   });
 
+  it('are measured in parts where a directory is large', async () => {
+    const tree = join(root, 'tree');
+    fs.mkdirSync(join(tree, 'large', 'below'), { recursive: true });
+    // Long names: some hundreds of kilobytes of directory.
+    for (let i = 0; i < 4_000; i++) fs.writeFileSync(join(tree, 'large', `${i}-${'x'.repeat(200)}`), '');
+    fs.writeFileSync(join(tree, 'large', 'below', 'one'), 'x'.repeat(10_000));
+    assert.ok(fs.statSync(join(tree, 'large')).size > 64 * 1024);
+    const { inodes, bytes } = await treeUsage(tree);
+    assert.equal(inodes, 4_004);
+    assert.ok(bytes >= 10_000);
+  });
+
   it('wait for the next start when the store closes', async () => {
     fs.mkdirSync(join(root, 'tree/a'), { recursive: true });
     const trash = new Trash(join(root, 'trash'), SILENT);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { startChild } from './child.ts';
 import { closeFd, memfd, openPath, O, pipe2 } from './fd.ts';
 import { ExitWatcher } from './exits.ts';
 import { killProcess, pidfdOpen, pidfdSignal, processAlive, processStartTime } from './pidfd.ts';
@@ -144,6 +145,25 @@ describe('processes', () => {
       assert.equal(processStartTime(orphan), undefined);
     });
 
+    it('reaps nobody who is just being started', async () => {
+      let looking = true;
+      const reaper = (async () => {
+        let orphans = 0;
+        for (; looking; await new Promise(setImmediate)) orphans += exits.reapOrphans();
+        return orphans;
+      })();
+      const codes = Array.from({ length: 50 }, async (_, i) => {
+        const { exited } = await startChild(exits, { path: 'sh', argv: ['sh', '-c', `exit ${i}`] });
+        return (await exited).code;
+      });
+      assert.deepEqual(
+        await Promise.all(codes),
+        Array.from({ length: 50 }, (_, i) => i),
+      );
+      looking = false;
+      assert.equal(await reaper, 0);
+    });
+
     it('leaves no file descriptor behind and closes while something is watched', async () => {
       const count = () => readdirSync('/proc/self/fd').length;
       const before = count();
@@ -217,6 +237,11 @@ describe('processes', () => {
       const left = await run(exits, { ...endless, signal: AbortSignal.timeout(20) });
       assert.deepEqual([left.signal, left.killed], [9, 'abort']);
       await assert.rejects(run(exits, { ...endless, signal: AbortSignal.abort() }), { name: 'AbortError' });
+      // While it is being started.
+      const leaves = new AbortController();
+      const running = run(exits, { ...endless, signal: leaves.signal });
+      leaves.abort();
+      assert.equal((await running).killed, 'abort');
     });
 
     it('leaks nothing when the program is missing', async () => {
