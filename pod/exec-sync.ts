@@ -3,7 +3,7 @@ import { inTime } from '../ground/wait.ts';
 import type { CollectOptions } from '../native/run.ts';
 import type { Parts } from './parts.ts';
 import type { ExecResult } from './pods.ts';
-import { commandContainer } from './exec/permission.ts';
+import { commandContainer, requireNotEnded } from './exec/permission.ts';
 import { byJoining, byRuntime, type CommandOutcome } from './exec/ways.ts';
 
 /** What ExecSync keeps of each stream at most; the rest is read and dropped, as with the peers. */
@@ -48,11 +48,8 @@ export async function execSync(
     }
     signal?.throwIfAborted();
     if (failure !== undefined) {
-      throw new Fault(
-        container.alive ? 'invalid' : 'precondition',
-        `The command could not be run: ${failure}`,
-        { subject },
-      );
+      requireNotEnded(container);
+      throw new Fault('invalid', `The command could not be run: ${failure}`, { subject });
     }
     if (result.truncated)
       parts.log.warn({ container: record.id }, 'output of ExecSync was cut to 16 MiB a stream');

@@ -4,7 +4,7 @@ import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import type { ExecRequest, ExecSession } from '../streams.ts';
 import { CommandSession } from './command-session.ts';
-import { commandContainer } from './permission.ts';
+import { commandContainer, requireNotEnded } from './permission.ts';
 import { startByJoining } from './start-joining.ts';
 import { startByRuntime } from './start-runtime.ts';
 import type { StartedCommand } from './started-command.ts';
@@ -59,6 +59,7 @@ async function begin(
     const refusal = await begun(command, signal);
     if (refusal === undefined) return opened(command);
     command.streams.destroy();
+    requireNotEnded(container);
     if (refusal.way) complain(parts, refusal.words);
     else throw refused(container, refusal.words);
   }
@@ -88,7 +89,5 @@ function opened(command: StartedCommand): StartedCommand {
 }
 
 function refused(container: Container, words: string): Fault {
-  return new Fault(container.alive ? 'invalid' : 'precondition', `The command could not be run: ${words}`, {
-    subject: container.subject,
-  });
+  return new Fault('invalid', `The command could not be run: ${words}`, { subject: container.subject });
 }

@@ -1,4 +1,5 @@
 import { Fault } from '../../ground/fault.ts';
+import { processAlive } from '../../native/pidfd.ts';
 import { cgroupFrozen } from '../cgroup/frozen.ts';
 import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
@@ -27,4 +28,14 @@ export function commandContainer(parts: Parts, id: string, command: readonly str
     });
   }
   return container;
+}
+
+/**
+ * Throws `precondition` when the container has ended since `commandContainer` found it running, also when nobody has told
+ * the daemon yet: why a command failed then says nothing of the command, and nothing of the way into the container.
+ */
+export function requireNotEnded({ alive, record, subject }: Container): void {
+  const init = record.monitored?.init;
+  if (alive && (init === undefined || processAlive(init.pid, init.startTime))) return;
+  throw new Fault('precondition', 'The container ended before the command could begin', { subject });
 }

@@ -6,6 +6,7 @@ import { CommandPipes } from './command-pipes.ts';
 import { CommandTerminal } from './command-terminal.ts';
 import { Joining } from './joining.ts';
 import { entryOrder } from './order.ts';
+import { requireNotEnded } from './permission.ts';
 import type { Refusal, StartedCommand } from './started-command.ts';
 import { EntryDoor } from './terminal-doors.ts';
 import { complain, wayWords, wordsFor } from './trouble.ts';
@@ -34,6 +35,7 @@ export async function startByJoining(
     };
   } catch (error) {
     streams.destroy();
+    requireNotEnded(container);
     complain(parts, messageOf(error));
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { Container } from '../container.ts';
 import type { Parts } from '../parts.ts';
 import { Joining } from './joining.ts';
 import { entryOrder } from './order.ts';
+import { requireNotEnded } from './permission.ts';
 import { launchByRuntime, type LaunchedCommand } from './start-runtime.ts';
 import { complain, wayWords, wordsFor } from './trouble.ts';
 import { whyByRuntime } from './way.ts';
@@ -17,7 +18,8 @@ export interface CommandOutcome {
 
 /**
  * Runs a command in a container by joining its namespaces and cgroup. Resolves with undefined when that cannot be done
- * here, and the command has not begun. Rejects with the signal's reason when that has aborted before the start.
+ * here, and the command has not begun. Rejects with the signal's reason when that has aborted before the start, with
+ * Fault `precondition` when the container has ended.
  */
 export async function byJoining(
   parts: Parts,
@@ -28,7 +30,10 @@ export async function byJoining(
   if (whyByRuntime(parts, container) !== undefined) return undefined;
   const order = entryOrder(parts, container, command);
   let joining: Joining | undefined;
-  const giveUp = (trouble: string): undefined => void complain(parts, trouble);
+  const giveUp = (trouble: string): undefined => {
+    requireNotEnded(container);
+    complain(parts, trouble);
+  };
   let result: RunResult;
   try {
     result = await collect(options, async (...streams) => {

@@ -98,14 +98,18 @@ export class PluginRig {
     await deleteFromNetwork(caller, list, pod, result);
   }
 
-  /** Waits until the kernel has asked for duplicates of the node's addresses. */
+  /**
+   * Waits until the kernel has asked for duplicates of the node's addresses, and has given pods' links on the node theirs:
+   * it does that when it looks at links again, up to a second later.
+   */
   async settle(): Promise<void> {
-    for (let tries = 0; tries < 50; tries++) {
-      const { stdout } = spawnSync('ip', ['-6', 'addr', 'show', 'tentative'], { encoding: 'utf8' });
-      if (!stdout.includes('scope global')) return;
+    let waiting: string[] = [];
+    for (let tries = 0; tries < 100; tries++) {
+      waiting = unsettled();
+      if (waiting.length === 0) return;
       await sleep(100);
     }
-    throw new Error('An address of the node stays tentative');
+    throw new Error(`The addresses of ${waiting.join(', ')} are not settled`);
   }
 
   /** The node and these pods as text, with everything that is random named in the order of its appearance. */
@@ -213,6 +217,24 @@ class Names {
     this.#known.set(text, known);
     return known;
   }
+}
+
+/** The node's links with addresses that are still being tried, and pods' links that are up and have none of IPv6 yet. */
+function unsettled(): string[] {
+  interface Link {
+    ifname: string;
+    flags: string[];
+    linkinfo?: { info_kind?: string };
+    addr_info: { family: string; scope: string; tentative?: boolean }[];
+  }
+  const { stdout } = spawnSync('ip', ['-j', '-d', 'addr'], { encoding: 'utf8' });
+  return (JSON.parse(stdout) as Link[])
+    .filter(({ flags, linkinfo, addr_info: addresses }) => {
+      const of6 = addresses.filter(({ family }) => family === 'inet6');
+      const bare = linkinfo?.info_kind === 'veth' && flags.includes('UP') && of6.length === 0;
+      return bare || of6.some(({ scope, tentative }) => scope === 'global' && tentative === true);
+    })
+    .map(({ ifname }) => ifname);
 }
 
 function kernelState(names: Names, netns?: string): Record<string, string[]> {

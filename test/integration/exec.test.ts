@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ResponseOf } from '../../cri/rpc.ts';
-import { initOf } from '../container-process.ts';
+import { initOf, monitorOf } from '../container-process.ts';
 import { eventually, runPod, waitForExit, type ContainerConfig, type PodConfig } from '../pods.ts';
 import { useNode } from '../use-node.ts';
 
@@ -284,6 +284,25 @@ describe('ExecSync', function () {
     await suite.node.client.call('StopContainer', { containerId: container, timeout: 0 });
     assert.equal((await running).exitCode, 137);
   });
+
+  for (const handler of WAYS)
+    it(`says that the container has ended before anybody else has said it, with ${handler}`, async () => {
+      const { node } = suite;
+      const container = await start(`gone-${handler}`, handler);
+      const monitor = monitorOf(node, container);
+      // Who does not take the end note of it.
+      process.kill(monitor, 'SIGSTOP');
+      try {
+        process.kill(initOf(container), 'SIGKILL');
+        await assert.rejects(exec(container, ['true']), {
+          code: 'FAILED_PRECONDITION',
+          message: /ended before the command could begin/,
+        });
+      } finally {
+        process.kill(monitor, 'SIGCONT');
+      }
+      await waitForExit(node, container);
+    });
 
   it('looks into a container that is at its limit of processes', async () => {
     const { container } = await runPod(suite.node, 'full', ['sh', '-c', 'sleep 306'], { handler: 'crun' });

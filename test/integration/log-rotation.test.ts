@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loggedStreams } from '../log-records.ts';
 import { pendingBytes } from '../../native/fd.ts';
-import { processesOf } from '../node-processes.ts';
+import { monitorOf } from '../container-process.ts';
 import type { TestNode } from '../node.ts';
 import { ContainerState, eventually, readLog, runPod, shell, statusOf, waitForExit } from '../pods.ts';
 import { useNode } from '../use-node.ts';
@@ -31,14 +31,6 @@ count & count >&2; wait`;
 
 const ROTATOR = join(import.meta.dirname, '../log-rotator.ts');
 const LIVES = 6;
-
-function monitorOf(node: TestNode, container: string): number {
-  const found = processesOf(node).find(
-    ({ command }) => /conmon/.test(command) && command.includes(container),
-  );
-  if (found === undefined) throw new Error(`${container} has no monitor`);
-  return found.pid;
-}
 
 function startRotator(node: TestNode, container: string, log: string): ChildProcess {
   return spawn(process.execPath, [ROTATOR, node.socket, container, log], {

@@ -16,6 +16,10 @@ import {
 import { allPids, readProc } from '../node-processes.ts';
 import { useNode } from '../use-node.ts';
 
+function pauseOf(sandbox: string): number | undefined {
+  return allPids().find((pid) => readProc(pid, 'cmdline')?.includes(`berth-pause\0${sandbox}`));
+}
+
 describe('a sandbox that the OCI runtime makes', () => {
   const suite = useNode({
     config: {
@@ -48,8 +52,8 @@ describe('a sandbox that the OCI runtime makes', () => {
       const status = await sandboxStatusOf(node, sandbox);
       assert.equal(status.runtimeHandler, handler);
       assert.match(status.network?.ip ?? '', /^10\.88\./);
-      const pause = allPids().find((pid) => readProc(pid, 'cmdline')?.includes(`berth-pause\0${sandbox}`));
-      assert.ok(pause !== undefined, 'pause runs');
+      // runc says that it is started before it has become its program.
+      const pause = await eventually('pause runs', 5000, () => pauseOf(sandbox));
       const bundle = join(node.state, 'pauses', sandbox, 'config.json');
       const { annotations } = JSON.parse(readFileSync(bundle, 'utf8')) as {
         annotations: Record<string, string>;
@@ -83,7 +87,7 @@ describe('a sandbox that the OCI runtime makes', () => {
       await node.kill9();
       await node.start();
       assert.equal((await sandboxStatusOf(node, sandbox)).state, SandboxState.READY);
-      const pause = allPids().find((pid) => readProc(pid, 'cmdline')?.includes(`berth-pause\0${sandbox}`));
+      const pause = pauseOf(sandbox);
       process.kill(pause!, 'SIGKILL');
       await eventually('the sandbox is not ready', 5000, async () =>
         (await sandboxStatusOf(node, sandbox)).state === SandboxState.NOTREADY ? true : undefined,
