@@ -251,7 +251,7 @@ async function integration({ words, handler, only = () => true, twice = false }:
  * More than an equal share of busy processors, as for a nice value: the tests beside are dozens of sessions, each of which
  * has a share of its own (sched(7), autogroup), and the emulated machine is one.
  */
-const VM_SHARE = -4;
+const VM_SHARE = -6;
 
 /** The VM lane, beside the integration tests. */
 async function vmLane(words: string[] = []): Promise<Outcome> {
@@ -260,7 +260,8 @@ async function vmLane(words: string[] = []): Promise<Outcome> {
   const script = `echo ${VM_SHARE} 2>/dev/null >/proc/self/autogroup; exec "$0" "$@"`;
   const argv = ['-c', script, process.execPath, 'test/vm/lane.ts', ...words];
   const { failed, output } = await tool('sh', argv, { limitMs: VM_LIMIT_MS, keepOutput: true });
-  console.log(`       the VM lane has ended after ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+  console.log(`       the VM lane has ended after ${((performance.now() - begun) / 1000).toFixed(0)} s:`);
+  for (const [line] of output.matchAll(/^\[ *[\d.]+ s\].*$/gm)) console.log(`         ${line}`);
   const counts = /^(\d+) passed, (\d+) failed\s*$/.exec(output.trimEnd().split('\n').at(-1)!);
   if (counts === null) return { passed: 0, failed: 1, output: `${output}\nthe lane gave no counts` };
   const [, passedInside, failedInside] = counts.map(Number);
