@@ -1,5 +1,4 @@
 import { Fault } from '../../ground/fault.ts';
-
 import { startChild, type Child } from '../../native/child.ts';
 import type { ExitStatus, ExitWatcher } from '../../native/exits.ts';
 import { OwnedFd, pipe2, sealedProgram, socketpair } from '../../native/fd.ts';
