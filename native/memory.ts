@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { garbageCollector } from './garbage.ts';
 import { bind, check } from './libc.ts';
 
 const mallocTrim = bind<[number]>('int malloc_trim(size_t pad)');
@@ -16,8 +17,7 @@ const TURNOVER = 2 * 1024 * 1024;
 
 /**
  * Collects young garbage as bytes pass through this thread in buffers that each live for a moment. V8 sees only the
- * small objects in front of them and would let some 64 MB of them pile up. A collection takes less than a millisecond;
- * without `--expose-gc` (bin/berth has it) there is none.
+ * small objects in front of them and would let some 64 MB of them pile up. A collection takes less than a millisecond.
  */
 export class BufferTurnover {
   #bytes = 0;
@@ -27,7 +27,7 @@ export class BufferTurnover {
     this.#bytes += bytes;
     if (this.#bytes < TURNOVER) return;
     this.#bytes = 0;
-    globalThis.gc?.({ type: 'minor' });
+    garbageCollector()({ type: 'minor' });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { constants, deflateSync } from 'node:zlib';
+import { garbageCollector } from '../native/garbage.ts';
 import { StreamingCounts } from '../cri/streaming/counts.ts';
 import { serveUpgrade } from '../cri/streaming/session.ts';
 import { DICTIONARY } from '../cri/streaming/spdy/dictionary.ts';
@@ -269,7 +270,7 @@ function tick(): Promise<void> {
 async function usedBytes(): Promise<number> {
   for (let round = 0; round < 3; round++) {
     await tick();
-    globalThis.gc?.();
+    garbageCollector()();
   }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;

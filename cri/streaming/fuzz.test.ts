@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { fuzz } from '../../test/streaming-fuzz.ts';
 
 describe('streaming: parsers stand', function () {
   this.timeout(60_000);
-  setFlagsFromString('--expose-gc');
-  globalThis.gc ??= runInNewContext('gc') as typeof globalThis.gc;
 
   for (const way of ['spdy', 'websocket', 'tunnel'] as const)
     it(`10,000 mutated frames over ${way}`, async () => {

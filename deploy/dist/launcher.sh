@@ -20,5 +20,5 @@ export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$home/cache}" NODE_COMPILE_CACH
 # One thread of the pool waits for the ends of processes (native/exits.ts).
 export UV_THREADPOOL_SIZE="${UV_THREADPOOL_SIZE:-5}"
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
-exec "$home/node" --disable-warning=ExperimentalWarning --expose-gc --v8-pool-size=1 --max-semi-space-size=1 \
+exec "$home/node" --disable-warning=ExperimentalWarning --v8-pool-size=1 --max-semi-space-size=1 \
   "$home/berth.js" "$@"

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { fuzz } from '../streaming-fuzz.ts';
 
 describe('a million mutated frames for the streaming server', function () {
   this.timeout(600_000);
-  setFlagsFromString('--expose-gc');
-  globalThis.gc ??= runInNewContext('gc') as typeof globalThis.gc;
 
   const shares = { spdy: 500_000, websocket: 300_000, tunnel: 200_000 } as const;
   for (const [way, count] of Object.entries(shares) as ['spdy' | 'websocket' | 'tunnel', number][])

@@ -1,19 +1,20 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
+import { garbageCollector } from '../../native/garbage.ts';
 import { releaseFreeMemory, releaseProgramPages } from '../../native/memory.ts';
 
 /*
  * Loaded into the daemon by NODE_OPTIONS: at SIGUSR2 it collects all garbage and writes what is left to the file that
  * BERTH_HEAP_FILE names; `code` is the part that V8 made of the program: bytecode and machine code. What a
  * daemon at rest gives back is given back, too: whether it has rested lately would be most of the difference between two
- * looks. bin/berth starts Node with --expose-gc.
+ * looks.
  */
 
 const file = process.env['BERTH_HEAP_FILE'];
 if (isMainThread && file !== undefined && process.argv.includes('serve'))
   process.on('SIGUSR2', () => {
-    globalThis.gc?.();
+    garbageCollector()();
     releaseFreeMemory();
     releaseProgramPages();
     const { heapUsed, external } = process.memoryUsage();
