@@ -5,6 +5,7 @@ import { descriptorOf, withoutPacing } from '../native/tcp.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import { Notices } from '../ground/notices.ts';
+import { sleep } from '../ground/wait.ts';
 import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { makeRoomForFds } from '../native/fd.ts';
@@ -29,6 +30,7 @@ import { releaseMemory } from './compose-memory.ts';
 import { pageIsServed } from './page/access.ts';
 import { knowNames, lazyPage } from './page/lazy-page.ts';
 import { RecentWork } from './page/recent-work.ts';
+import type { Rpc } from './rpc.ts';
 import { Rest } from './rest.ts';
 import { Server } from './server.ts';
 import { StreamingServer } from './streaming/server.ts';
@@ -48,6 +50,9 @@ export interface DaemonOptions extends LoadedConfig {
 
 /** Descriptors that a crowded node needs: some two for each container, and what is under way. */
 const FD_ROOM = 4096;
+
+/** After the socket has opened. */
+const LATER_MS = 100;
 
 /** A daemon that serves. */
 export interface Daemon {
@@ -96,14 +101,15 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   progress('Opening the network');
   const network = keep('network', await openNetworkRoom(options, records, exits));
-  // Its programs write rules while the pods are read from their records; recovery waits for it where it has to.
+  // Its programs run while the other parts are opened; recovery waits for it where it has to.
   const started = network.start();
   started.catch(() => {}); // awaited below
+  await sleep(0); // what has come to a call of the kernel makes it
   const settings = podSettings(config);
   progress('Opening the pods');
   const pods = keep(
     'pods',
-    await openPods({
+    openPods({
       state: config.state,
       settings,
       records,
@@ -119,8 +125,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
   );
   let cleaning = true;
-  void pods.cleaning.finally(() => (cleaning = false));
-  await started;
+  const cleaned = (): void => void (cleaning = false);
+  pods.cleaning.then(cleaned, cleaned);
   metrics.addCensus(() => pods.census());
   metrics.addPulls(() => images.pulls());
   const disk = new DiskGauge(config.root);
@@ -150,16 +156,14 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   metrics.addStreaming(streaming.counts);
   const rooms = { pods, images, network, streaming, daemon };
   const page = lazyPage(rooms, recent);
-  const server = await Server.open({
-    listen: config.cri.listen,
-    rooms,
-    handlers: HANDLERS,
-    log,
-    observe: (rpc, code, seconds) => metrics.rpc(rpc, code, seconds),
-  });
-  keep('calls', server);
+  const observe = (rpc: Rpc, code: string, seconds: number): void => metrics.rpc(rpc, code, seconds);
+  const server = keep(
+    'calls',
+    new Server({ listen: config.cri.listen, rooms, handlers: HANDLERS, log, observe }),
+  );
   keep('metrics listener', listener);
-  await listener.move(config.metrics.listen);
+  await Promise.all([listener.move(config.metrics.listen), pods.ready, started]);
+  await server.listen();
   log.info(
     {
       version,
@@ -171,10 +175,13 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     'The daemon is ready',
   );
-  // Behind the open socket: whoever needs a handler waits for it.
-  void pods.handlersTried();
-  void makeRoomForFds(FD_ROOM);
   metrics.watchLoop();
+  // The first calls come before what nobody waits for yet; whoever needs a handler begins its trial.
+  const later = setTimeout(() => {
+    pods.warmUp();
+    void makeRoomForFds(FD_ROOM);
+  }, LATER_MS);
+  parts.defer(() => clearTimeout(later));
   const opened = parts.move();
   return {
     status: () => statusLine(pods.census(), cleaning),

@@ -26,13 +26,13 @@ describe('calls to the gRPC server that come to an early end', () => {
     rooms = fakeRooms();
     observed.length = 0;
     const observe = (rpc: Rpc, code: string): void => void observed.push({ rpc, code });
-    server = await Server.open({
+    server = await new Server({
       listen: `unix://${socket}`,
       rooms,
       handlers: HANDLERS,
       log: SILENT,
       observe,
-    });
+    }).listen();
     client = new Client(socket);
   });
 

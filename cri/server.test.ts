@@ -39,7 +39,13 @@ describe('the gRPC server', () => {
     observed.length = 0;
     lines.length = 0;
     const observe = (rpc: Rpc, code: string): void => void observed.push({ rpc, code });
-    server = await Server.open({ listen: `unix://${socket}`, rooms, handlers: HANDLERS, log, observe });
+    server = await new Server({
+      listen: `unix://${socket}`,
+      rooms,
+      handlers: HANDLERS,
+      log,
+      observe,
+    }).listen();
     client = new Client(socket);
   });
 
@@ -67,7 +73,7 @@ describe('the gRPC server', () => {
     const other = createServer().listen(stale);
     await new Promise((resolve) => other.once('listening', resolve));
     const options = { listen: `unix://${stale}`, rooms, handlers: HANDLERS, log: SILENT };
-    await assert.rejects(Server.open(options), (error: unknown) => {
+    await assert.rejects(new Server(options).listen(), (error: unknown) => {
       return error instanceof Fault && error.kind === 'exists' && error.message.includes(stale);
     });
     assert.ok(existsSync(stale));
@@ -76,7 +82,7 @@ describe('the gRPC server', () => {
     renameSync(stale, `${stale}.kept`);
     await new Promise((resolve) => other.close(resolve));
     renameSync(`${stale}.kept`, stale);
-    const second = await Server.open(options);
+    const second = await new Server(options).listen();
     using reached = new Client(stale);
     assert.equal((await reached.call('Version', {})).runtimeName, 'berth');
     await second.close(50);
@@ -85,7 +91,7 @@ describe('the gRPC server', () => {
   it('refuses a socket path that the kernel cannot take', async () => {
     const listen = `unix://${directory}/${'x'.repeat(120)}`;
     await assert.rejects(
-      Server.open({ listen, rooms, handlers: HANDLERS, log: SILENT }),
+      new Server({ listen, rooms, handlers: HANDLERS, log: SILENT }).listen(),
       /too long for the kernel/,
     );
   });
@@ -93,12 +99,12 @@ describe('the gRPC server', () => {
   it('answers Unimplemented, with the name of the RPC, to all that is not served', async () => {
     const listen = `unix://${directory}/bare.sock`;
     const { Version, ListPodSandbox, StreamContainers } = HANDLERS;
-    const bare = await Server.open({
+    const bare = await new Server({
       listen,
       rooms,
       handlers: { Version, ListPodSandbox, StreamContainers },
       log: SILENT,
-    });
+    }).listen();
     using caller = new Client(`${directory}/bare.sock`);
     const missing = [...RPCS.values()].filter(
       ({ rpc }) => !['Version', 'ListPodSandbox', 'StreamContainers'].includes(rpc),

@@ -55,27 +55,31 @@ export class Server {
   readonly #aborts = new Set<AbortController>();
   readonly #stopping = new AbortController();
 
-  private constructor(options: ServerOptions) {
+  #listening = false;
+
+  /** Nobody is answered before `listen`. */
+  constructor(options: ServerOptions) {
     this.#options = options;
     this.#path = socketPath(options.listen);
     for (const rpc of RPCS.values()) this.#serve(rpc);
   }
 
   /**
-   * Listens. Rejects with Fault `exists` when another process listens on the socket; a stale socket file is replaced.
+   * Listens, and resolves with itself. Rejects with Fault `exists` when another process listens on the socket; a stale
+   * socket file is replaced.
    */
-  static async open(options: ServerOptions): Promise<Server> {
-    const server = new Server(options);
-    using birth = await socketBirth(server.#path);
+  async listen(): Promise<this> {
+    using birth = await socketBirth(this.#path);
     await new Promise<void>((resolve, reject) => {
       const credentials = grpc.ServerCredentials.createInsecure();
-      server.#server.bindAsync(`unix:${birth.path}`, credentials, (error) => {
+      this.#server.bindAsync(`unix:${birth.path}`, credentials, (error) => {
         if (error === null) resolve();
         else reject(error);
       });
     });
     birth.publish();
-    return server;
+    this.#listening = true;
+    return this;
   }
 
   /** Calls whose handler has not come to its end. */
@@ -88,7 +92,7 @@ export class Server {
    * answered, with UNAVAILABLE where it was cut short. The socket file goes first, so that a successor can listen.
    */
   async close(graceMs = 3000): Promise<void> {
-    rmSync(this.#path, { force: true });
+    if (this.#listening) rmSync(this.#path, { force: true });
     this.#stopping.abort();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await atMost(graceMs, drained);

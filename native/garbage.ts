@@ -1,6 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-
 let collector: NodeJS.GCFunction | undefined;
 
 /**
@@ -11,6 +8,9 @@ let collector: NodeJS.GCFunction | undefined;
  */
 export function garbageCollector(): NodeJS.GCFunction {
   if (collector !== undefined) return collector;
+  // Loaded when they are needed: few threads ever are here, and none at its start.
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+  const { runInNewContext } = process.getBuiltinModule('node:vm');
   setFlagsFromString('--expose-gc');
   try {
     collector = runInNewContext('gc') as NodeJS.GCFunction;

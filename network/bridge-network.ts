@@ -211,7 +211,13 @@ export class BridgeNetwork {
   async #prepare(): Promise<BridgeLink> {
     for (const family of new Set(this.#ranges.map((range) => range.family)))
       enableForwarding(family, this.#log);
-    const { made, ...bridge } = await ensureBridge(this.#name, this.#ranges, this.#mtu);
+    // The rules name the bridge and do not need it: both take their time side by side.
+    const [link, rules] = await Promise.allSettled([
+      ensureBridge(this.#name, this.#ranges, this.#mtu),
+      this.#rules.ensure(),
+    ]);
+    if (link.status === 'rejected') throw link.reason;
+    const { made, ...bridge } = link.value;
     if (made) {
       this.#log.info({ bridge: this.#name, mtu: bridge.mtu }, 'Made the bridge for pods');
       const present = linkNames();
@@ -223,7 +229,8 @@ export class BridgeNetwork {
     }
     this.#bridgeMtu = bridge.mtu;
     await this.#dropFormer(bridge.index);
-    if (await this.#rules.ensure()) this.#log.info({ bridge: this.#name }, 'Wrote the rules for pods');
+    if (rules.status === 'rejected') throw rules.reason;
+    if (rules.value) this.#log.info({ bridge: this.#name }, 'Wrote the rules for pods');
     await this.#clearOthers();
     if (this.#claims.ids().length > 0) enableLocalHostPorts(this.#name, this.#log);
     return bridge;

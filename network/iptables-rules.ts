@@ -16,7 +16,8 @@ export class IptablesRules implements RuleWriter {
   }
 
   async ensure(set: RuleSet): Promise<boolean> {
-    const saved = { nat: await this.#tables.save('nat'), filter: await this.#tables.save('filter') };
+    const [nat, filter] = await Promise.all([this.#tables.save('nat'), this.#tables.save('filter')]);
+    const saved = { nat, filter };
     const jumps = missingJumps(saved);
     if (jumps.length === 0 && chainsComplete(set, saved)) return false;
     await this.#tables.restore(restoreText(set, jumps));

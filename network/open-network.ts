@@ -157,7 +157,7 @@ class NodeNetwork implements LiveNetwork {
     this.#started = true;
     if (this.#overlay === undefined) await this.#leaveOverlay();
     else await this.#overlay.start();
-    await this.look();
+    await this.#apply();
     this.#schedule();
   }
 
@@ -343,9 +343,13 @@ class NodeNetwork implements LiveNetwork {
     if (choice.by === 'cni' && (changed || turn || !this.#readiness.sound))
       await this.#readiness.probe(choice.list, this.#closing.signal);
     if (turn) await this.#cni.retry();
-    if (choice.by === 'bridge' && this.#started && this.#bridgeTrouble !== '') await this.#prepareBridge();
-    if (this.#started && this.#overlay !== undefined && this.#overlay.trouble !== '')
-      await this.#overlay.apply();
+    if (this.#started) await this.#apply();
+  }
+
+  /** Brings about what was chosen, where it is not there yet. */
+  async #apply(): Promise<void> {
+    if (this.#choice.by === 'bridge' && this.#bridgeTrouble !== '') await this.#prepareBridge();
+    if (this.#overlay !== undefined && this.#overlay.trouble !== '') await this.#overlay.apply();
   }
 
   #choose(): void {

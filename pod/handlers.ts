@@ -20,9 +20,9 @@ export class Handlers {
   #trial: (() => Promise<void>) | undefined;
   #trying: Promise<void> | undefined;
 
-  /** `trial` tries those out that are not known yet, and chooses the default; it does not reject. */
-  constructor(handlers: Handler[], trial?: (handlers: Handlers) => Promise<void>) {
-    this.#trial = trial && (() => trial(this));
+  /** `trial` tries those out that are not known yet, and then chooses the default; it does not reject. */
+  constructor(handlers: Handler[], trial?: () => Promise<void>) {
+    this.#trial = trial;
     this.#byName = new Map(handlers.map((handler) => [handler.status.name, handler]));
   }
 

@@ -33,12 +33,13 @@ export interface OpenHandlersOptions {
 
 /**
  * The handlers of this node. What was found out about them under the same circumstances holds at once; the others are
- * tried out behind the start, which takes some hundred milliseconds: `tried` settles when all is known.
+ * tried out when `tried` is first called, which takes some hundred milliseconds. The thread that makes sandboxes begins
+ * then, too.
  */
 export function openHandlers(options: OpenHandlersOptions): Handlers {
   const { settings, paths, exits, log } = options;
   const limit = new Limit(Math.max(settings.maxRuntimeChildren, availableParallelism()));
-  const inprocess = InprocessSandboxMaker.start({ exits });
+  const inprocess = new InprocessSandboxMaker({ exits });
   const memory = new ProbeMemory(options.records, {
     bootId: options.bootId,
     berth: options.version,
@@ -72,22 +73,23 @@ export function openHandlers(options: OpenHandlersOptions): Handlers {
     if (known === undefined) untried.push(handler);
     return handler;
   });
-  inprocess.ready.catch((error: unknown) =>
-    log.error({ error: messageOf(error) }, 'Sandboxes cannot be made in process'),
-  );
-  if (untried.length > 0)
-    return new Handlers(all, async (handlers) => {
-      await tryAll(untried, inprocess, options);
-      try {
-        for (const { runtime, status } of untried) memory.keep(runtime, status);
-      } catch (error) {
-        // On a full disk, say: the next start tries them again.
-        log.warn({ error: messageOf(error) }, 'What is known of the runtime handlers cannot be kept');
-      }
-      handlers.choose(settings, log);
-    });
-  const handlers = new Handlers(all);
-  handlers.choose(settings, log);
+  const handlers = new Handlers(all, async () => {
+    inprocess
+      .start()
+      .catch((error: unknown) =>
+        log.error({ error: messageOf(error) }, 'Sandboxes cannot be made in process'),
+      );
+    if (untried.length === 0) return;
+    await tryAll(untried, inprocess, options);
+    try {
+      for (const { runtime, status } of untried) memory.keep(runtime, status);
+    } catch (error) {
+      // On a full disk, say: the next start tries them again.
+      log.warn({ error: messageOf(error) }, 'What is known of the runtime handlers cannot be kept');
+    }
+    handlers.choose(settings, log);
+  });
+  if (untried.length === 0) handlers.choose(settings, log);
   return handlers;
 }
 
@@ -112,7 +114,7 @@ async function tryAll(
         untried.map(async ({ runtime, status, maker }) => {
           const circumstances = { exits, scratch, cgroupDriver, cgroupParent, userns };
           Object.assign(status, await probeRuntime(runtime, circumstances));
-          if (maker === inprocess && status.usable) await inprocess.ready.catch(cannotMake(status));
+          if (maker === inprocess && status.usable) await inprocess.start().catch(cannotMake(status));
         }),
       );
     }

@@ -57,8 +57,6 @@ import { metricDescriptors, podMetrics } from './metrics/pod-metrics.ts';
 import { listSandboxStats, sandboxStats } from './stats/sandbox-stats.ts';
 
 const REAP_INTERVAL_MS = 1_000;
-/** Until the socket is open. */
-const FILTER_DELAY_MS = 200;
 
 export interface OpenPodsOptions {
   /** State directory, on a tmpfs on most nodes. */
@@ -87,18 +85,21 @@ export type LivePodSettings = Pick<
 
 /** The room, with what only who opens it needs. */
 export interface LivePods extends Pods {
+  /** Resolves when List is right. */
+  ready: Promise<void>;
   /** Settles when the remains of the earlier run are gone. */
   cleaning: Promise<void>;
+  /** Prepares what the first pod would have to wait for: for a moment at which nobody waits for anything else. */
+  warmUp(): void;
   /** For pods and containers that are made from now on. */
   reconfigure(settings: LivePodSettings): void;
 }
 
 /**
- * Opens the pod room: takes up what an earlier run left, and resolves when List is right. Handlers that are not known
- * yet are tried behind that; what needs one waits for it. `cleaning` of the result settles when the remains of the
- * earlier run are gone.
+ * Opens the pod room and takes up what an earlier run left. Handlers that are not known yet are tried when something
+ * first needs one, which then waits for it.
  */
-export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
+export function openPods(options: OpenPodsOptions): LivePods {
   const { settings, records, log, clock } = options;
   const paths = new PodPaths(options.state);
   keepMountsPrivate(paths.state);
@@ -145,12 +146,15 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
   registerContainerDebts(parts);
   const rebooted = noteBoot(records, options.bootId);
   const { ready, cleaning } = recover(parts, rebooted, options.progress);
-  await ready;
-  parts.apparmor.start();
-  const filter = setTimeout(prepareFilter, FILTER_DELAY_MS).unref();
+  let filter: NodeJS.Immediate | undefined;
+  const warmUp = (): void => {
+    parts.apparmor.start();
+    void parts.handlers.tried();
+    filter = setImmediate(prepareFilter);
+  };
   const reaper = setInterval(() => options.exits.reapOrphans(), REAP_INTERVAL_MS).unref();
   const end = async (): Promise<void> => {
-    clearTimeout(filter);
+    clearImmediate(filter);
     await close(parts, reaper);
   };
   const reconfigure = ({
@@ -161,10 +165,10 @@ export async function openPods(options: OpenPodsOptions): Promise<LivePods> {
     adoptionMs,
   }: LivePodSettings): void =>
     void Object.assign(parts.settings, { seccompRoot, cdiDirectories, rlimits, createTimeoutMs, adoptionMs });
-  return { ...podsOf(parts, options), cleaning, reconfigure, close: end };
+  return { ...podsOf(parts, options), ready, cleaning, warmUp, reconfigure, close: end };
 }
 
-/** Compiling takes some 20 ms: here nobody waits for it yet. */
+/** Compiling takes some 20 ms. */
 function prepareFilter(): void {
   const { arch, boundingCapabilities } = nodeFacts();
   prepareDefaultFilter(

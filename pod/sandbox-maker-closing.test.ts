@@ -12,9 +12,6 @@ describe('a maker of sandboxes in process', () => {
     try {
       const count = () => readdirSync('/proc/self/fd').length;
       const before = count();
-      const maker = InprocessSandboxMaker.start({ exits });
-      await maker.close();
-      await maker.close();
       const wanted: SandboxRequest = {
         id: 'late',
         hostname: 'late',
@@ -22,7 +19,16 @@ describe('a maker of sandboxes in process', () => {
         sysctls: {},
         cgroupParent: '/berth-test',
       };
+      const maker = new InprocessSandboxMaker({ exits });
+      const started = maker.start();
+      await maker.close();
+      await maker.close();
+      await started;
       await assert.rejects(maker.make(wanted), /closed/);
+      const idle = new InprocessSandboxMaker({ exits });
+      await idle.close();
+      await assert.rejects(idle.start(), /closed/);
+      await assert.rejects(idle.make(wanted), /closed/);
       // What ends with a thread is closed in its own time.
       while (count() > before) await sleep(5);
       assert.equal(count(), before);

@@ -40,7 +40,7 @@ describe('sandboxes made in process', () => {
   before(async () => {
     directory = mkdtempSync(`${tmpdir()}/sandboxes-`);
     exits = await ExitWatcher.start();
-    maker = InprocessSandboxMaker.start({ exits });
+    maker = new InprocessSandboxMaker({ exits });
   });
   afterEach(async () => {
     for (const { request, sandbox } of made.splice(0)) await maker.destroy(request, sandbox);

@@ -16,46 +16,37 @@ import { checkSysctls } from './sysctls.ts';
 const END_TIMEOUT_MS = 10_000;
 const PAUSES: ReadonlySet<string> = new Set([PAUSE_NAME]);
 
+interface Thread {
+  worker: Worker;
+  /** Rejects when this node cannot make sandboxes this way. */
+  ready: Promise<unknown>;
+  exited: Promise<void>;
+}
+
 /**
  * Makes sandboxes without an OCI runtime: a thread of this process unshares, starts pause and comes back (see
  * `SandboxThread`), one sandbox after the other in about a millisecond each.
  */
 export class InprocessSandboxMaker implements SandboxMaker {
-  /** Rejects with Fault when this node cannot make sandboxes this way, and says why; so does every `make` then. */
-  readonly ready: Promise<unknown>;
   readonly entersCgroup = nodeHierarchy().version === 1;
   readonly #exits: ExitWatcher;
-  readonly #worker: Worker;
-  readonly #exited: Promise<void>;
+  #thread: Thread | undefined;
   readonly #waiting = new Map<number, PromiseWithResolvers<number> & { pinned?: () => void }>();
   #lastNumber = READY;
   /** Set once the thread is over: by `close()`, or by a fault of its own. */
   #over: Fault | undefined;
 
-  private constructor(exits: ExitWatcher) {
+  /** Its thread starts by `start`, or when it is first asked for a sandbox. */
+  constructor({ exits }: { exits: ExitWatcher }) {
     this.#exits = exits;
-    this.#worker = new Worker(new URL('./sandbox-maker-worker.ts', import.meta.url), {
-      name: 'sandboxes',
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
-    });
-    this.#worker.on('message', (answer: SandboxAnswer) => this.#settle(answer));
-    this.#worker.on('error', (error) =>
-      this.#end(`The thread that makes sandboxes failed: ${messageOf(error)}`),
-    );
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once('exit', () => {
-        this.#end('The thread that makes sandboxes is over');
-        resolve();
-      });
-    });
-    this.ready = this.#expect(READY);
-    this.ready.catch((error: Fault) => (this.#over ??= error));
   }
 
-  /** Starts the thread. `ready` tells when it is up; what is asked of it before that waits. */
-  static start(options: { exits: ExitWatcher }): InprocessSandboxMaker {
-    return new InprocessSandboxMaker(options.exits);
+  /**
+   * Resolves when the thread is up, which takes some 50 ms. Rejects with Fault when this node cannot make sandboxes this
+   * way, and says why; so does every `make` then.
+   */
+  async start(): Promise<void> {
+    await this.#running().ready;
   }
 
   /**
@@ -68,9 +59,12 @@ export class InprocessSandboxMaker implements SandboxMaker {
     const { net } = request.namespaces;
     if (net !== (request.netnsPin !== undefined))
       throw new Fault('internal', 'A network namespace of its own and a pin for it go together');
+    const { worker } = this.#running();
+    if (this.#over !== undefined) throw this.#over;
     const number = ++this.#lastNumber;
     const answer = this.#expect(number, pinned);
-    this.#worker.postMessage({ number, request } satisfies SandboxOrder);
+    worker.ref();
+    worker.postMessage({ number, request } satisfies SandboxOrder);
     const pid = await answer;
     // In the same turn as the news of the child, so that nobody else reaps it.
     void this.#exits.watch(pid);
@@ -110,11 +104,35 @@ export class InprocessSandboxMaker implements SandboxMaker {
   }
 
   /** Ends the thread, after what was asked of it before. Sandboxes live on. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#over ??= new Fault('unavailable', 'The sandbox maker is closed');
-    this.#worker.ref();
-    this.#worker.postMessage(CLOSE);
-    return this.#exited;
+    if (this.#thread === undefined) return;
+    const { worker, exited } = this.#thread;
+    worker.ref();
+    worker.postMessage(CLOSE);
+    await exited;
+  }
+
+  /** Throws the Fault with which it was closed before it began. */
+  #running(): Thread {
+    if (this.#thread !== undefined) return this.#thread;
+    if (this.#over !== undefined) throw this.#over;
+    const worker = new Worker(new URL('./sandbox-maker-worker.ts', import.meta.url), {
+      name: 'sandboxes',
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
+    });
+    worker.on('message', (answer: SandboxAnswer) => this.#settle(answer));
+    worker.on('error', (error) => this.#end(`The thread that makes sandboxes failed: ${messageOf(error)}`));
+    const exited = new Promise<void>((resolve) => {
+      worker.once('exit', () => {
+        this.#end('The thread that makes sandboxes is over');
+        resolve();
+      });
+    });
+    const ready = this.#expect(READY);
+    ready.catch((error: Fault) => (this.#over ??= error));
+    return (this.#thread = { worker, ready, exited });
   }
 
   async #gone(made: MadeSandbox): Promise<void> {
@@ -129,10 +147,8 @@ export class InprocessSandboxMaker implements SandboxMaker {
   }
 
   #expect(number: number, pinned?: () => void): Promise<number> {
-    if (this.#over !== undefined) return Promise.reject(this.#over);
     const waiting = { ...Promise.withResolvers<number>(), pinned };
     this.#waiting.set(number, waiting);
-    this.#worker.ref();
     return waiting.promise;
   }
 
@@ -140,7 +156,7 @@ export class InprocessSandboxMaker implements SandboxMaker {
     const waiting = this.#waiting.get(answer.number);
     if ('pinned' in answer) return waiting?.pinned?.();
     this.#waiting.delete(answer.number);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0) this.#thread?.worker.unref();
     if ('pid' in answer) waiting?.resolve(answer.pid);
     else {
       const { kind, what, hint, cause } = answer.fault;

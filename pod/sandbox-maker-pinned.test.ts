@@ -17,7 +17,7 @@ describe('what a maker of sandboxes tells before pause has started', () => {
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'sandboxes-'));
     exits = await ExitWatcher.start();
-    maker = InprocessSandboxMaker.start({ exits });
+    maker = new InprocessSandboxMaker({ exits });
   });
   after(async () => {
     await maker.close();

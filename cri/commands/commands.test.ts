@@ -34,7 +34,7 @@ describe('the command line', () => {
         error instanceof Fault &&
         error.message === `No daemon answers on ${directory}/berth.sock; start it with: berth serve`,
     );
-    const server = await Server.open({ listen, rooms: fakeRooms(), handlers: HANDLERS, log: SILENT });
+    const server = await new Server({ listen, rooms: fakeRooms(), handlers: HANDLERS, log: SILENT }).listen();
     assert.equal((JSON.parse(await ask()) as { images: number }).images, 1);
     const load = withDaemon(file, (client) => client.call('LoadImage', { path: 'relative.tar' }));
     await assert.rejects(load, /path is "relative.tar": it has to be an absolute path/);

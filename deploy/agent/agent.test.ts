@@ -85,12 +85,12 @@ describe('the node agent', function () {
   const socket = (): string => join(directory, 'berth.sock');
   async function serveDaemon(startedAt: Date): Promise<void> {
     const facts = { ...rooms.daemon, startedAt, notices: () => notices };
-    daemon = await Server.open({
+    daemon = await new Server({
       listen: `unix://${socket()}`,
       rooms: { ...(rooms as Rooms), daemon: facts },
       handlers: HANDLERS,
       log: SILENT,
-    });
+    }).listen();
   }
   const make = (changes: Partial<AgentTimes> = {}, instance = 'agent-1'): Agent =>
     new Agent({

@@ -1,5 +1,5 @@
 import type { Call, CallKind } from './call.ts';
-import { DATA, callProgram } from './interpreter.ts';
+import { callProgram, dataAddress } from './interpreter.ts';
 
 /** A list of system calls in the making, with the data that they point to. */
 export class CallList {
@@ -18,7 +18,7 @@ export class CallList {
 
   /** The address of these bytes in the program. */
   bytes(bytes: Uint8Array): number {
-    const address = DATA + this.#size;
+    const address = dataAddress() + this.#size;
     const padding = -bytes.length & 7;
     this.#data.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), Buffer.alloc(padding));
     this.#size += bytes.length + padding;

@@ -47,10 +47,17 @@ const EACCES = 13;
 const ENOTDIR = 20;
 const ARGUMENTS = ['rdi', 'rsi', 'rdx', 'r10', 'r8'] as const;
 
-const CODE = assemble();
+let assembled: Buffer | undefined;
+
+/** Not made before it is needed: the start of the daemon would pay for it. */
+function code(): Buffer {
+  return (assembled ??= assemble());
+}
 
 /** The address at which the data of the calls stands; the address of the list stands before it. */
-export const DATA = ENTRY + CODE.length + 8;
+export function dataAddress(): number {
+  return ENTRY + code().length + 8;
+}
 
 /** The file that makes these calls; `data` is what they point to. */
 export function callProgram(calls: readonly Call[], data: Buffer): Buffer {
@@ -64,11 +71,11 @@ export function callProgram(calls: readonly Call[], data: Buffer): Buffer {
   list.writeUInt32LE(NO_CALL, calls.length * CALL_SIZE + 4);
   const head = Buffer.alloc(8);
   head.writeUInt32LE(listAddress(data.length), 0);
-  return executable(Buffer.concat([CODE, head, data, list]));
+  return executable(Buffer.concat([code(), head, data, list]));
 }
 
 function listAddress(dataSize: number): number {
-  return DATA + dataSize;
+  return dataAddress() + dataSize;
 }
 
 /** A report of a program with `dataSize` bytes of data. */
