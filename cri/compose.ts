@@ -1,11 +1,11 @@
 import { release } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../ground/clock.ts';
 import { crashAfter, crashingAt } from '../ground/crash-at.ts';
 import { descriptorOf, withoutPacing } from '../native/tcp.ts';
 import { messageOf } from '../ground/fault.ts';
 import type { Log } from '../ground/log.ts';
 import { Notices } from '../ground/notices.ts';
-import { sleep } from '../ground/wait.ts';
 import type { RecordStore } from '../ground/records.ts';
 import { ExitWatcher } from '../native/exits.ts';
 import { makeRoomForFds } from '../native/fd.ts';
@@ -94,17 +94,17 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const notices = new Notices();
   const recent = new RecentWork();
   const stages = stageSink(metrics, rest, recent, environment['BERTH_CRASH_AT']);
-  progress('Opening the image store');
-  const images = keep(
-    'images',
-    await openImageRoom(config, { records, exits, stages, log, notices, bootId }),
-  );
   progress('Opening the network');
   const network = keep('network', await openNetworkRoom(options, records, exits));
   // Its programs run while the other parts are opened; recovery waits for it where it has to.
   const started = network.start();
   started.catch(() => {}); // awaited below
-  await sleep(0); // what has come to a call of the kernel makes it
+  await nextTurn(); // what has come to a call of the kernel makes it
+  progress('Opening the image store');
+  const images = keep(
+    'images',
+    await openImageRoom(config, { records, exits, stages, log, notices, bootId }),
+  );
   const settings = podSettings(config);
   progress('Opening the pods');
   const pods = keep(

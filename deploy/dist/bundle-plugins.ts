@@ -38,15 +38,11 @@ export function nodeModules(): Plugin {
   return {
     name: "Node's own modules",
     setup(build) {
-      build.onResolve({ filter: /^[\w:/]+$/ }, ({ path, kind, importer }) => {
+      build.onResolve({ filter: /^[\w:/]+$/ }, ({ path, kind }) => {
         if (!isBuiltin(path)) return undefined;
-        if (path.endsWith('child_process') && importer.includes('/commander/'))
-          return { path, namespace: 'unused' };
         if (kind !== 'import-statement') return { path, external: true };
         return { path: path.replace(/^node:/, ''), namespace: 'node', sideEffects: false };
       });
-      // commander starts programs for subcommands that are programs of their own; Berth has none.
-      build.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
       build.onLoad({ filter: /.*/, namespace: 'node' }, ({ path }) => {
         const names = Object.keys(process.getBuiltinModule(`node:${path}`)!).filter((name) =>
           /^[A-Za-z_]\w*$/.test(name),
@@ -63,6 +59,30 @@ export function nodeModules(): Plugin {
         ];
         return { contents: contents.join('\n'), loader: 'js' };
       });
+    },
+  };
+}
+
+/** Parts of packages that cost time at each start and serve what Berth does not use. */
+const UNUSED: { package: string; path: RegExp; contents: string }[] = [
+  // Starts programs for subcommands that are programs of their own.
+  { package: 'commander', path: /^node:child_process$/, contents: 'module.exports = {};' },
+  // Looks who opens the log, for loggers in threads of their own; V8 counts all lines of the bundle for it.
+  { package: 'pino', path: /^\.\/(lib\/)?caller$/, contents: 'module.exports = () => [];' },
+];
+
+/** Puts nothing in the place of what `UNUSED` names. To stand before the other plugins. */
+export function unusedParts(): Plugin {
+  return {
+    name: 'unused parts',
+    setup(build) {
+      for (const [index, { package: name, path: filter, contents }] of UNUSED.entries()) {
+        const namespace = `unused-${index}`;
+        build.onResolve({ filter }, ({ path, importer }) =>
+          importer.includes(`/node_modules/${name}/`) ? { path, namespace } : undefined,
+        );
+        build.onLoad({ filter: /.*/, namespace }, () => ({ contents, loader: 'js' }));
+      }
     },
   };
 }

@@ -46,6 +46,12 @@ describe('the bundle', () => {
     }
   });
 
+  it('leaves out what packages bring for others and what costs time at each start', () => {
+    const text = readFileSync(join(directory, 'out/berth.js'), 'utf8');
+    assert.doesNotMatch(text, /getCallSites/, 'pino looks who opens the log');
+    assert.doesNotMatch(text, /require\("node:child_process"\)/, 'commander starts programs');
+  });
+
   it('keeps the client library of Kubernetes out of what every daemon loads', () => {
     const size = (name: string): number => made.files.find((file) => file.name === name)!.bytes;
     assert.ok(size('berth.js') < size('kubernetes-client.js'));

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
-import { apartPackages, nodeModules, nativeModules, ownFiles } from './bundle-plugins.ts';
+import { apartPackages, nodeModules, nativeModules, ownFiles, unusedParts } from './bundle-plugins.ts';
 
 /** What a bundle consists of. */
 export interface Bundle {
@@ -51,7 +51,7 @@ export async function bundle(root: string, directory: string): Promise<Bundle> {
       known.set(file, given);
       return given;
     };
-    const plugins = [ownFiles(found), nodeModules(), nativeModules(), apartPackages(APART)];
+    const plugins = [unusedParts(), ownFiles(found), nodeModules(), nativeModules(), apartPackages(APART)];
     const result = await build({ ...common, entryPoints: [entry], outfile: join(directory, name), plugins });
     metafiles.push(result.metafile);
   }

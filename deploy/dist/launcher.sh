@@ -20,5 +20,18 @@ export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$home/cache}" NODE_COMPILE_CACH
 # One thread of the pool waits for the ends of processes (native/exits.ts).
 export UV_THREADPOOL_SIZE="${UV_THREADPOOL_SIZE:-5}"
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
-exec "$home/node" --disable-warning=ExperimentalWarning --v8-pool-size=1 --max-semi-space-size=1 \
+# Registries are held against the authorities that this node trusts, where the peers look for them too (Go,
+# crypto/x509/root_linux.go); a node that has none gets Node's own list. Read when the first registry needs it.
+if [ -z "$SSL_CERT_FILE$SSL_CERT_DIR" ]; then
+  for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem \
+    /etc/pki/tls/cacert.pem /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/ssl/cert.pem; do
+    if [ -s "$file" ]; then
+      export SSL_CERT_FILE="$file"
+      break
+    fi
+  done
+fi
+roots=${SSL_CERT_FILE:+--use-openssl-ca}
+roots=${roots:-${SSL_CERT_DIR:+--use-openssl-ca}}
+exec "$home/node" $roots --disable-warning=ExperimentalWarning --v8-pool-size=1 --max-semi-space-size=1 \
   "$home/berth.js" "$@"

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type http from 'node:http';
 import type https from 'node:https';
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import { Fault } from '../../ground/fault.ts';
 import type { RegistryHost } from './hosts.ts';
 import { proxyFor } from './proxy.ts';
@@ -70,14 +70,34 @@ export class Agents {
         throw new Fault('precondition', what, { cause, hint: 'correct the path in hosts.toml' });
       }
     };
-    return {
-      rejectUnauthorized: !skipVerify,
-      // Beside the usual roots, as with the peers.
-      ...(ca.length > 0 && { ca: [...getCACertificates('default'), ...(await Promise.all(ca.map(pem)))] }),
-      ...(client.length > 0 && {
-        cert: await Promise.all(client.map(({ cert }) => pem(cert))),
-        key: await Promise.all(client.map(({ key }) => pem(key))),
-      }),
-    };
+    const own = await Promise.all(ca.map(pem));
+    const [cert, key] = await Promise.all([
+      Promise.all(client.map((one) => pem(one.cert))),
+      Promise.all(client.map((one) => pem(one.key))),
+    ]);
+    if (own.length + cert.length === 0) return { rejectUnauthorized: !skipVerify };
+    try {
+      // One for all connections: to read the usual authorities takes some 25 ms.
+      const secureContext = createSecureContext({
+        ...(own.length > 0 && { ca: [...usualAuthorities(), ...own] }),
+        ...(cert.length > 0 && { cert, key }),
+      });
+      return { rejectUnauthorized: !skipVerify, secureContext };
+    } catch (cause) {
+      const files = [...ca, ...client.flatMap((one) => [one.cert, one.key])].join(', ');
+      throw new Fault('precondition', `The certificates of the registry host ${base.host} cannot be used`, {
+        cause,
+        hint: `correct ${files}, or the paths in hosts.toml`,
+      });
+    }
   }
+}
+
+/** In PEM: what is trusted without a word of the configuration, as with the peers. */
+function usualAuthorities(): string[] {
+  const known = getCACertificates('default');
+  // Then OpenSSL reads them by itself, and Node does not name them.
+  return process.execArgv.includes('--use-openssl-ca')
+    ? [...new Set([...known, ...getCACertificates('system')])]
+    : known;
 }

@@ -224,8 +224,12 @@ function transferError(url: URL, error: unknown): unknown {
     .join(', ')
     // A proxy's address can hold a password.
     .replace(/\/\/[^/\s@]*@/g, '//')
+    // Node's advice is about a flag that bin/berth gives by itself.
+    .replace(/; if the root CA is installed locally.*/, '')
     .trim();
   const distrust = reasons.some((reason) => NO_TRUST.test((reason as NodeJS.ErrnoException).code ?? ''));
-  const hint = distrust ? ' (its CA, client certificate or plain http can be set in hosts.toml)' : '';
+  const hint = distrust
+    ? ' (its CA can be added to those of the node; a CA, client certificate or plain http for this host alone can be set in hosts.toml)'
+    : '';
   return new TransferError(`${placeOf(url)}: ${text}${hint}`, { again: !distrust });
 }
