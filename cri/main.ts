@@ -156,16 +156,22 @@ configured(program, 'check', 'hold the records against the kernel and look throu
 
 addNodeCommands(program);
 
-// `serve` takes it out of the environment.
-const journalStream = process.env['JOURNAL_STREAM'];
-try {
-  if (import.meta.main) await program.parseAsync();
-} catch (error) {
-  // A Fault was written for people; anything else is a mistake of ours, and its place helps to find it.
-  const text = error instanceof Fault ? error.message : error instanceof Error ? error.stack : String(error);
-  const { isJournalStream } = await import('./systemd/journal.ts');
-  // The journal reads the priority of each line from its beginning (sd-daemon(3)): an error.
-  const priority = isJournalStream(journalStream, 2) ? '<3>' : '';
-  process.stderr.write(`berth: ${text}\n`.replaceAll(/^(?=.)/gm, priority));
-  process.exitCode = error instanceof ConfigMistake ? EX_CONFIG : 1;
+if (import.meta.main) void run();
+
+/** The command that was asked for. Its failure is told on standard error and by the exit code. */
+async function run(): Promise<void> {
+  // `serve` takes it out of the environment.
+  const journalStream = process.env['JOURNAL_STREAM'];
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // A Fault was written for people; anything else is a mistake of ours, and its place helps to find it.
+    const text =
+      error instanceof Fault ? error.message : error instanceof Error ? error.stack : String(error);
+    const { isJournalStream } = await import('./systemd/journal.ts');
+    // The journal reads the priority of each line from its beginning (sd-daemon(3)): an error.
+    const priority = isJournalStream(journalStream, 2) ? '<3>' : '';
+    process.stderr.write(`berth: ${text}\n`.replaceAll(/^(?=.)/gm, priority));
+    process.exitCode = error instanceof ConfigMistake ? EX_CONFIG : 1;
+  }
 }

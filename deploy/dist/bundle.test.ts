@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { Script } from 'node:vm';
 import { bundle, type Bundle } from './bundle.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -32,18 +33,29 @@ describe('the bundle', () => {
     assert.ok(addresses.length >= 5, 'they are found');
     const names = made.files.map(({ name }) => name);
     for (const address of addresses) assert.ok(names.includes(basename(address, '.ts') + '.js'), address);
-    assert.ok(names.includes('berth.js'));
+    for (const name of ['berth.js', 'load.cjs']) assert.ok(names.includes(name), name);
   });
 
   it('names no source, imports nothing but its own files, and takes none of Node by an import statement', () => {
     for (const { name } of made.files) {
       const text = readFileSync(join(directory, 'out', name), 'utf8');
-      assert.doesNotMatch(text, /new URL\("[^"]+\.ts",import\.meta\.url/, name);
+      assert.doesNotMatch(text, /new URL\("[^"]+\.ts",(import\.meta\.url|moduleUrl)/, name);
       const imported = [...text.matchAll(/(?:^|;)import[\s{*][^;'"]*from"([^"]+)"/gm)].map(
         (match) => match[1]!,
       );
       for (const target of imported) assert.match(target, /^\.\/[\w-]+\.js$/, `${name} imports ${target}`);
     }
+  });
+
+  it('is a script of one-byte characters, as its loader reads it', () => {
+    const bytes = readFileSync(join(directory, 'out/berth.js'));
+    assert.equal(
+      bytes.findIndex((byte) => byte > 0x7f),
+      -1,
+    );
+    const text = bytes.toString('latin1');
+    assert.doesNotMatch(text, /import\.meta\./);
+    assert.equal(typeof new Script(text).runInThisContext(), 'function');
   });
 
   it('leaves out what packages bring for others and what costs time at each start', () => {

@@ -13,6 +13,8 @@ export interface Bundle {
 
 /** The program's own entry; the other ones are found in the sources. */
 const MAIN = 'cri/main.ts';
+/** What runs it. */
+const LOADER = 'deploy/dist/load.ts';
 
 /** Large, and needed by few nodes: a file of their own that is loaded when one of the others asks for it. */
 const APART: Record<string, string> = { '@kubernetes/client-node': 'kubernetes-client.js' };
@@ -22,8 +24,25 @@ const BANNER =
   "const loadNative = process.getBuiltinModule('node:module').createRequire(import.meta.url), require = loadNative;";
 
 /**
+ * The program is no module but a script, a function of what a module would have: only a script can be run from compiled
+ * code that was taken after its functions were called (`load.ts`).
+ */
+const SCRIPT: Pick<BuildOptions, 'format' | 'banner' | 'footer' | 'define'> = {
+  format: 'iife',
+  banner: {
+    js: '(function(moduleUrl, moduleDirectory, require) { "use strict"; const loadNative = require;',
+  },
+  footer: { js: '})' },
+  define: {
+    'import.meta.url': 'moduleUrl',
+    'import.meta.dirname': 'moduleDirectory',
+    'import.meta.main': 'true',
+  },
+};
+
+/**
  * Bundles the program from the sources below `root` into `directory`, which is made anew: one file for the command line
- * and the daemon, one for each thread and for each program that is started by its address. In each of them what the
+ * and the daemon and the one that loads it, one for each thread and for each program that is started by its address. In each of them what the
  * sources import when they need it is evaluated when it is needed.
  */
 export async function bundle(root: string, directory: string): Promise<Bundle> {
@@ -52,9 +71,25 @@ export async function bundle(root: string, directory: string): Promise<Bundle> {
       return given;
     };
     const plugins = [unusedParts(), ownFiles(found), nodeModules(), nativeModules(), apartPackages(APART)];
-    const result = await build({ ...common, entryPoints: [entry], outfile: join(directory, name), plugins });
+    const result = await build({
+      ...common,
+      ...(entry === join(root, MAIN) && SCRIPT),
+      entryPoints: [entry],
+      outfile: join(directory, name),
+      plugins,
+    });
     metafiles.push(result.metafile);
   }
+  const loader = await build({
+    ...common,
+    format: 'cjs',
+    banner: {},
+    define: { 'import.meta.dirname': '__dirname' },
+    entryPoints: [LOADER],
+    outfile: join(directory, 'load.cjs'),
+    plugins: [nodeModules()],
+  });
+  metafiles.push(loader.metafile);
   for (const [name, file] of Object.entries(APART)) {
     const contents = `export * from ${JSON.stringify(name)};`;
     const stdin = { contents, resolveDir: root, loader: 'js' as const };

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,7 @@ const START_LIMIT_MS = 60_000;
 
 /**
  * Lets the staged program run for a moment, so that its code is compiled into the cache that goes with it: the daemon
- * in namespaces of its own, asked once by the command line. Root; throws Error when the daemon does not come up, which
+ * in namespaces of its own, asked once by the command line; it keeps the code when it ends (`load.ts`). Root; throws Error when the daemon does not come up, which
  * is a first test of what was built. Only for the machine that builds.
  */
 export async function compile(prefix: string): Promise<void> {
@@ -69,7 +69,8 @@ export async function compile(prefix: string): Promise<void> {
     removeCgroups(basename(directory));
     rmSync(directory, { recursive: true, force: true });
   }
-  if (!existsSync(cache)) throw new Error('Node has written no compiled code');
+  if (globSync(join(cache, 'berth-*.code')).length !== 1)
+    throw new Error('The daemon has kept no compiled code (deploy/dist/load.ts)');
 }
 
 /** What OCI runtimes leave of a parent that is nobody's: empty directories, in each hierarchy. */

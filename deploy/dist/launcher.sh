@@ -34,4 +34,4 @@ fi
 roots=${SSL_CERT_FILE:+--use-openssl-ca}
 roots=${roots:-${SSL_CERT_DIR:+--use-openssl-ca}}
 exec "$home/node" $roots --disable-warning=ExperimentalWarning --v8-pool-size=1 --max-semi-space-size=1 \
-  "$home/berth.js" "$@"
+  "$home/load.cjs" "$@"

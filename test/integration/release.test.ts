@@ -77,6 +77,7 @@ describe('the release', () => {
       'bin/berth',
       'lib/berth/node',
       'lib/berth/berth.js',
+      'lib/berth/load.cjs',
       'lib/berth/native/koffi.node',
       'lib/berth/web/page.html',
       'lib/systemd/system/berth.service',
@@ -90,10 +91,11 @@ describe('the release', () => {
       'share/doc/berth/THIRD-PARTY-LICENSES.txt',
     ])
       assert.ok(files.includes(`./${file}`), file);
-    assert.ok(
-      files.some((file) => /^\.\/lib\/berth\/cache\/v[^/]+\/[0-9a-f]+$/.test(file)),
-      'compiled code',
-    );
+    for (const compiled of [/^\.\/lib\/berth\/cache\/berth-[0-9a-f]+\.code$/, /\/cache\/v[^/]+\/[0-9a-f]+$/])
+      assert.ok(
+        files.some((file) => compiled.test(file)),
+        `compiled code: ${compiled}`,
+      );
     const readable = await run('tar', ['-tvzf', join(directory, archive)]);
     assert.doesNotMatch(readable.stdout, /^-[rwx-]{6}-/m, 'every file is readable by everybody');
   });
@@ -198,13 +200,33 @@ describe('the release', () => {
     const output = await inside(
       'bookworm',
       `mkdir /opt/other && tar -C /opt/other -xzf /release/${archive} && mount --bind -o ro /opt/other /opt/other
-      NODE_DEBUG_NATIVE=COMPILE_CACHE /opt/other/bin/berth --version 2>&1`,
+      NODE_DEBUG=berth /opt/other/bin/berth --version 2>&1`,
     );
-    assert.match(
-      output,
-      /reading cache from \/opt\/other\/lib\/berth\/cache\/\S+ for ESM \S+berth\.js.*success/,
-    );
+    assert.match(output, /\/opt\/other\/lib\/berth\/cache\/berth-[0-9a-f]+\.code is taken$/m);
     assert.match(output, /^\d+\.\d+\.\d+$/m);
+  });
+
+  it('makes compiled code anew where there is none, or what there is was damaged', async () => {
+    const output = await inside(
+      'bookworm',
+      `tar -C /usr/local -xzf /release/${archive}
+      ${SERVE}
+      export NODE_DEBUG=berth
+      code=$(echo /usr/local/lib/berth/cache/berth-*.code)
+      printf x | dd of="$code" bs=1 seek=100000 conv=notrunc status=none
+      berth --version 2>&1
+      berth serve --config /tmp/berth.toml >/tmp/log 2>&1 & daemon=$!
+      until berth status --config /tmp/berth.toml 2>/dev/null; do
+        kill -0 $daemon || { cat /tmp/log; exit 8; }
+        sleep 0.1
+      done
+      kill $daemon && wait $daemon
+      grep 'code is written' /tmp/log
+      berth --version 2>&1`,
+    );
+    assert.match(output, /\.code is missing or damaged\n\d+\.\d+\.\d+$/m);
+    assert.match(output, /\.code is written$/m);
+    assert.match(output, /\.code is taken\n\d+\.\d+\.\d+$/m);
   });
 
   it('is a container image that skopeo reads, as an OCI layout and as a docker archive', async () => {
