@@ -267,6 +267,7 @@ class NodeNetwork implements LiveNetwork {
     clearTimeout(this.#timer);
     this.#closing.abort();
     await this.#overlay?.close();
+    await this.#starting?.catch(() => undefined);
     await this.#looking?.catch(() => undefined);
     await this.#bridge.close();
     await this.#executables.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { initOf } from '../container-process.ts';
+import { initOf, monitorOf } from '../container-process.ts';
 import { eventually, runPod, shell, waitForExit } from '../pods.ts';
 import { bytesOf, RemoteCommand, textOf } from '../remote-command.ts';
 import { useStreams } from '../use-streams.ts';
@@ -65,6 +65,22 @@ describe('commands with streams', function () {
           (await (await suite.streams.exec(container, ['/etc/passwd'])).status()).status,
           'Failure',
         );
+      });
+
+      it('say that their container has ended before anybody else has said it', async () => {
+        const container = await start(way);
+        const monitor = monitorOf(suite.node, container);
+        // Who does not take the end note of it.
+        process.kill(monitor, 'SIGSTOP');
+        try {
+          process.kill(initOf(container), 'SIGKILL');
+          const { status, message } = await (await suite.streams.exec(container, ['true'])).status();
+          assert.equal(status, 'Failure');
+          assert.match(message!, /ended before the command could begin/);
+        } finally {
+          process.kill(monitor, 'SIGCONT');
+        }
+        await waitForExit(suite.node, container);
       });
 
       it('have a terminal of the container, whose size follows', async () => {

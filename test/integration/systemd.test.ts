@@ -137,7 +137,7 @@ WatchdogSec=${WATCHDOG_S}
     const command = await machine.run(['cat', `/proc/${MainPID}/cmdline`]);
     assert.match(
       command,
-      /node.*(cri\/main\.ts|berth\.js)/,
+      /node.*(cri\/main\.ts|load\.cjs)/,
       'the launcher has given its place to the daemon',
     );
   });
