@@ -96,6 +96,8 @@ describe('access to registries', () => {
     const ca = `ca = "${authority.ca}"`;
     configure(address, ca);
     await store.refuses(pull(), 'unavailable', /RegistryUnavailable/);
+    configure(address, `${ca}\nclient = [["${client.cert}", "${server.key}"]]`);
+    await store.refuses(pull(), 'precondition', /cannot be used.*mismatch.*client\.pem.*server\.key/);
     configure(address, `${ca}\nclient = [["${client.cert}", "${client.key}"]]`);
     await pulls();
   });
