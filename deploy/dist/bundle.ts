@@ -42,8 +42,8 @@ const SCRIPT: Pick<BuildOptions, 'format' | 'banner' | 'footer' | 'define'> = {
 
 /**
  * Bundles the program from the sources below `root` into `directory`, which is made anew: one file for the command line
- * and the daemon and the one that loads it, one for each thread and for each program that is started by its address. In each of them what the
- * sources import when they need it is evaluated when it is needed.
+ * and the daemon and the one that loads it, one for each thread and for each program that is started by its address. In
+ * each of them what the sources import when they need it is evaluated when it is needed.
  */
 export async function bundle(root: string, directory: string): Promise<Bundle> {
   rmSync(directory, { recursive: true, force: true });
