@@ -9,8 +9,9 @@ const START_LIMIT_MS = 60_000;
 
 /**
  * Lets the staged program run for a moment, so that its code is compiled into the cache that goes with it: the daemon
- * in namespaces of its own, asked once by the command line; it keeps the code when it ends (`load.ts`). Root; throws Error when the daemon does not come up, which
- * is a first test of what was built. Only for the machine that builds.
+ * in namespaces of its own, asked once by the command line; it keeps the code when it ends (`load.ts`).
+ * Root; throws Error when the daemon does not come up, which is a first test of what was built. Only for the machine that
+ * builds.
  */
 export async function compile(prefix: string): Promise<void> {
   const cache = join(prefix, HOME, 'cache');

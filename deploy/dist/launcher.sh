@@ -31,7 +31,7 @@ if [ -z "$SSL_CERT_FILE$SSL_CERT_DIR" ]; then
     fi
   done
 fi
-roots=${SSL_CERT_FILE:+--use-openssl-ca}
-roots=${roots:-${SSL_CERT_DIR:+--use-openssl-ca}}
+roots=
+[ -z "$SSL_CERT_FILE$SSL_CERT_DIR" ] || roots=--use-openssl-ca
 exec "$home/node" $roots --disable-warning=ExperimentalWarning --v8-pool-size=1 --max-semi-space-size=1 \
   "$home/load.cjs" "$@"

@@ -7,6 +7,16 @@ import { describe, it } from 'mocha';
 const REPOSITORY = join(import.meta.dirname, '../..');
 
 describe('the programs that start Node', () => {
+  it('look for the authorities of the node in the same places', () => {
+    const [one, other] = ['bin/berth', 'deploy/dist/launcher.sh'].map(
+      (file) =>
+        /^# Registries are held[^]*roots=--use-openssl-ca$/m.exec(
+          readFileSync(join(REPOSITORY, file), 'utf8'),
+        )![0],
+    );
+    assert.equal(one, other);
+  });
+
   for (const file of ['bin/berth', 'deploy/dist/launcher.sh'])
     it(`${file}: its flags let V8 take the compiled code that Node carries of its own modules`, () => {
       const text = readFileSync(join(REPOSITORY, file), 'utf8');

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -61,17 +61,18 @@ function keepLater(script: Script, cache: string, path: string): void {
   const keep = (): void => {
     clearTimeout(late);
     process.off('exit', keep);
+    const partial = `${path}.${process.pid}`;
     try {
       const code = script.createCachedData();
       const header = Buffer.alloc(HEADER);
       header.writeUInt32LE(crc32(code), 0);
       mkdirSync(cache, { recursive: true });
-      const partial = `${path}.${process.pid}`;
       writeFileSync(partial, Buffer.concat([header, code]));
       renameSync(partial, path);
       say('%s is written', path);
     } catch (error) {
       say('%s cannot be written: %s', path, error);
+      rmSync(partial, { force: true });
     }
   };
   const late = setTimeout(keep, KEEP_AFTER_MS).unref();

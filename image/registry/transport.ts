@@ -224,7 +224,7 @@ function transferError(url: URL, error: unknown): unknown {
     .join(', ')
     // A proxy's address can hold a password.
     .replace(/\/\/[^/\s@]*@/g, '//')
-    // Node's advice is about a flag that bin/berth gives by itself.
+    // Node's advice is about a flag of its own, which nobody gives it here.
     .replace(/; if the root CA is installed locally.*/, '')
     .trim();
   const distrust = reasons.some((reason) => NO_TRUST.test((reason as NodeJS.ErrnoException).code ?? ''));
